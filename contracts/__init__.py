@@ -1,0 +1,1 @@
+"""What the four services and the world outside share: facts, their categories, the envelope they travel in."""
