@@ -1,0 +1,1 @@
+"""How any service of Counterpoint runs. It knows no business word."""

@@ -1,0 +1,1 @@
+"""From a command to facts in the journal: load, decide, one insert."""

@@ -1,0 +1,221 @@
+"""The command handler: load the streams, decide, insert. Two round trips where one stream is touched."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from chassis.deciding.decider import Aggregate, On, S
+from chassis.deciding.journal import GENESIS, LARGEST_COMMIT, Commit, Event, Journal, Meta
+from chassis.running.mongo import Database, DuplicateKeyError, Session, is_transient
+from chassis.running.telemetry import METRICS
+from contracts.catalog import Catalog
+from contracts.fact import Fact
+from contracts.streams import Audience, parts
+
+ATTEMPTS = 5
+_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
+
+Side = Callable[[Session], Awaitable[None]]
+"""Something written in the same transaction as the commits: a text, a state record."""
+
+
+class Conflict(Exception):
+    """Somebody else was quicker, five times in a row: try again."""
+
+
+class Stale(Exception):
+    """The caller saw another version than the stream has now (If-Match)."""
+
+    def __init__(self, stream: str, expected: int, actual: int) -> None:
+        super().__init__(f"{stream} is at version {actual}, not {expected}")
+        self.actual = actual
+
+
+class KeyReused(Exception):
+    """The same idempotency key came with another body."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Who asks for what: the identity of a command, and where it came from.
+
+    `command_id` is the same whenever the same caller repeats the same request; `body_digest` tells an honest repeat
+    from a reused key.
+    """
+
+    command_id: str
+    body_digest: str
+    correlation: str
+    causation: str | None = None
+    traceparent: str | None = None
+    actor: str | None = None
+
+    def new_id(self, prefix: str, which: str = "") -> str:
+        """The id of a thing this command creates: a repeated creation meets itself."""
+        return derived_id(prefix, self.command_id, which)
+
+    def step(self, which: str) -> Origin:
+        """The origin of one of several commands that a task derives from one cause."""
+        return Origin(
+            command_id=command_id(self.command_id, which),
+            body_digest=self.body_digest,
+            correlation=self.correlation,
+            causation=self.causation,
+            traceparent=self.traceparent,
+            actor=self.actor,
+        )
+
+
+def command_id(*parts_: str) -> str:
+    """The identity of a command: a hash over the caller, the route and the key (any texts)."""
+    return hashlib.sha256("\0".join(parts_).encode()).hexdigest()[:40]
+
+
+def derived_id(prefix: str, *parts_: str) -> str:
+    """`<prefix>_` and 26 characters of base32 (130 bits) of a hash over the parts."""
+    n = int.from_bytes(hashlib.sha256("\0".join(parts_).encode()).digest()[:17], "big")
+    return f"{prefix}_" + "".join(_BASE32[(n >> (5 * i)) & 31] for i in range(26))
+
+
+def random_id(prefix: str) -> str:
+    """A new id that nothing can foretell."""
+    return derived_id(prefix, secrets.token_hex(32))
+
+
+def _commit_id() -> str:
+    """Sortable by time, unique by chance: 48 bits of milliseconds and 80 of randomness."""
+    return f"{int(time.time() * 1000):012x}{secrets.token_hex(10)}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command did. `after` names the last version of each stream it wrote; empty where nothing was to do."""
+
+    after: tuple[str, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    repeated: bool = False
+
+
+@dataclass
+class Commands:
+    """Runs commands of one service. `wake` is called after every commit so that the relay need not poll."""
+
+    catalog: Catalog
+    journal: Journal
+    database: Database
+    now: Callable[[], datetime]
+    wake: Callable[[], None] = lambda: None
+
+    async def run(self, origin: Origin, *on: On, also: Sequence[Side] = ()) -> Outcome:
+        """Decide each stream's command; write all or nothing.
+
+        Raises `Refused` (a rule), `Stale` (If-Match), `KeyReused`, `Conflict` (after five attempts).
+        `also` is written in the same transaction, and only where there are facts to write.
+        """
+        for attempt in range(ATTEMPTS):
+            try:
+                return await self._attempt(origin, on, also)
+            except DuplicateKeyError:
+                METRICS.conflicts.add(1)
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                METRICS.conflicts.add(1)
+            await asyncio.sleep(random.uniform(0, 0.005 * 2**attempt))  # noqa: S311 - jitter
+        raise Conflict(f"{on[0].stream}: others were quicker {ATTEMPTS} times; try again")
+
+    async def read(self, aggregate: Aggregate[S], stream: str) -> tuple[S, int]:
+        """The exact state of one thing and its version, from the journal (also while Kafka is down)."""
+        commits = (await self.journal.load([stream]))[stream]
+        return self._fold(aggregate, commits), commits[-1].last if commits else 0
+
+    def _fold(self, aggregate: Aggregate[S], commits: Sequence[Commit]) -> S:
+        return aggregate.fold(fact for commit in commits for fact in commit.facts(self.catalog))
+
+    async def _attempt(self, origin: Origin, on: Sequence[On], also: Sequence[Side]) -> Outcome:
+        if len(on) == 1 and not also:
+            found = await self.journal.load([on[0].stream])
+            commits, outcome = self._decide(origin, on, found)
+            for commit in commits:
+                await self.journal.append(commit, pending=self._pending(on[0]))
+        else:
+            outcome = await self._in_transaction(origin, on, also)
+        if outcome.facts and not outcome.repeated:
+            METRICS.commands.add(1)
+            self.wake()
+        return outcome
+
+    async def _in_transaction(self, origin: Origin, on: Sequence[On], also: Sequence[Side]) -> Outcome:
+        async with self.database.transaction() as session:
+            found = await self.journal.load([o.stream for o in on], session)
+            commits, outcome = self._decide(origin, on, found)
+            pending = {o.stream: self._pending(o) for o in on}
+            for commit in commits:
+                await self.journal.append(commit, pending=pending[commit.stream], session=session)
+            if commits:
+                for write in also:
+                    await write(session)
+        return outcome
+
+    def _decide(
+        self, origin: Origin, on: Sequence[On], found: dict[str, list[Commit]]
+    ) -> tuple[list[Commit], Outcome]:
+        repeated = [c for o in on for c in found[o.stream] if c.command_id == origin.command_id]
+        if repeated:
+            if any(c.body_digest != origin.body_digest for c in repeated):
+                raise KeyReused("this idempotency key was used with another body")
+            facts = tuple(f for c in repeated for f in c.facts(self.catalog))
+            return [], Outcome(tuple(f"{c.stream}@{c.last}" for c in repeated), facts, repeated=True)
+        now = self.now()
+        made: list[Commit] = []
+        all_facts: list[Fact] = []
+        for o in on:
+            commits = found[o.stream]
+            version = commits[-1].last if commits else 0
+            if o.expect is not None and o.expect != version:
+                raise Stale(o.stream, o.expect, version)
+            facts = o.aggregate.decide(o.command, self._fold(o.aggregate, commits), now)
+            if facts:
+                made.append(_commit(origin, o, facts, commits, now))
+                all_facts += facts
+        return made, Outcome(tuple(f"{c.stream}@{c.last}" for c in made), tuple(all_facts))
+
+    @staticmethod
+    def _pending(on: On) -> bool:
+        return on.aggregate.category.audience is not Audience.sealed
+
+
+def _commit(origin: Origin, on: On, facts: Sequence[Fact], before: Sequence[Commit], now: datetime) -> Commit:
+    scope = parts(on.stream)[0]
+    for fact in facts:
+        if fact.category != on.aggregate.category or fact.scope != scope:
+            raise TypeError(f"{type(fact).__name__} does not belong on {on.stream}")
+    last = before[-1] if before else None
+    events = tuple(Event(type(f).__name__, f.v, f.encode()) for f in facts)
+    if sum(len(e.data) for e in events) > LARGEST_COMMIT:
+        raise ValueError(f"a commit on {on.stream} would be larger than {LARGEST_COMMIT} bytes")
+    at = now.replace(microsecond=now.microsecond // 1000 * 1000)
+    return Commit(
+        id=_commit_id(),
+        stream=on.stream,
+        first=last.last + 1 if last else 1,
+        command_id=origin.command_id,
+        body_digest=origin.body_digest,
+        previous=last.digest if last else GENESIS,
+        at=max(at, last.at) if last else at,
+        meta=Meta(origin.correlation, origin.causation, origin.traceparent, origin.actor),
+        events=events,
+    )
+
+
+def body_digest(body: Any) -> str:
+    """The digest of a request's body (bytes or text): tells a repeat from a reused key."""
+    return hashlib.sha256(body if isinstance(body, bytes) else str(body).encode()).hexdigest()
