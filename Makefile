@@ -1,0 +1,67 @@
+# The few commands a newcomer needs; nothing is installed outside this checkout and the package managers' own caches.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test check bench catalog lock compose-smoke down clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.made-from-the-lock
+SERVICES := enrollment matching scheduling insights
+COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-header --no-annotate
+
+help: ## show this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+setup: $(READY) ## make .venv from the locked, hashed requirements
+
+# uv, itself taken from the lock by pip with its hash, installs the rest: seconds instead of a minute.
+$(READY): requirements/dev.txt pyproject.toml
+	@found=; for each in "$(PYTHON)" python3.14 python3.13 python3.12 python3.11; do \
+	  if "$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$each; break; fi; done; \
+	if [ -z "$$found" ]; then echo "Counterpoint needs Python 3.11 or newer: install it, or name it with" \
+	  "'make PYTHON=/path/to/python3 ...' ($(PYTHON) is $$("$(PYTHON)" -V 2>&1 || true))." >&2; exit 1; fi; \
+	if [ ! -x $(BIN)/uv ]; then \
+	  "$$found" -m venv --clear .venv || { echo "Python's venv module is incomplete: on Debian or Ubuntu install" \
+	    "python3-venv." >&2; rm -rf .venv; exit 1; }; \
+	  awk '/^uv==/ {on = 1} on {print} on && !/\\$$/ {exit}' requirements/dev.txt > .venv/uv.txt; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r .venv/uv.txt; \
+	fi
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-build-isolation --no-deps --editable .
+	@touch $@
+
+demo: $(READY) ## watch a whole program live through its story on a real Kafka and a real MongoDB
+	@$(BIN)/counterpoint demo
+
+test: $(READY) ## run every test
+	@$(BIN)/python -m pytest
+
+check: $(READY) ## format, lint, types and the rules of the house
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q tests/rules
+
+bench: $(READY) ## measure, every figure a ratio against a floor of the same run
+	@$(BIN)/python -m bench
+
+catalog: $(READY) ## write the generated documents again
+	@$(BIN)/python -m contracts.generate
+
+lock: $(READY) ## lock the requirements again, with hashes
+	@$(COMPILE) --extra matching --extra cli --group dev --group local pyproject.toml -o requirements/dev.txt
+	@for each in $(SERVICES); do \
+	  extra=; if grep -q "^$$each = \[" pyproject.toml; then extra="--extra $$each"; fi; \
+	  $(COMPILE) $$extra pyproject.toml -o requirements/$$each.txt; done
+
+compose-smoke: $(READY) ## build the images and run the story against docker compose
+	@$(BIN)/python -m local.compose_smoke
+
+down: ## stop what this checkout started and remove its data
+	@if [ -x $(BIN)/counterpoint ]; then $(BIN)/counterpoint down; fi
+
+clean: down ## also remove .venv, the downloaded jars and every cache
+	@rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/latest.json
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
