@@ -1,0 +1,1 @@
+"""How a service process lives: settings, connections, HTTP, callers, health, telemetry."""

@@ -1,0 +1,208 @@
+"""The only file that knows which MongoDB driver runs: Motor, or PyMongo's own async client. They differ in few awaits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from bson.codec_options import CodecOptions
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo import ASCENDING, AsyncMongoClient, IndexModel, ReadPreference
+from pymongo.errors import ConnectionFailure, DuplicateKeyError, OperationFailure, PyMongoError
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+__all__ = [
+    "ASCENDING",
+    "MAJORITY_READ",
+    "SNAPSHOT_READ",
+    "Database",
+    "Document",
+    "DuplicateKeyError",
+    "IndexModel",
+    "PyMongoError",
+    "Session",
+    "WriteFailed",
+    "is_transient",
+]
+
+Document = dict[str, Any]
+Session = Any
+Collection = Any
+
+MAJORITY = WriteConcern("majority")
+MAJORITY_READ = ReadConcern("majority")
+SNAPSHOT_READ = ReadConcern("snapshot")
+_CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
+_LARGEST_COMMAND = 12 * 1024 * 1024
+_NOT_ROUND_TRIPS = frozenset({"hello", "ping", "isMaster", "endSessions", "saslStart", "saslContinue", "getMore"})
+
+
+class WriteFailed(Exception):
+    """A bulk command wrote less than it was given: `db.command` itself does not raise for that."""
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the whole transaction may simply be tried again."""
+    return isinstance(error, PyMongoError) and (
+        error.has_error_label("TransientTransactionError")
+        or error.has_error_label("UnknownTransactionCommitResult")
+        or isinstance(error, ConnectionFailure)
+        or (isinstance(error, OperationFailure) and error.code in (112, 251))
+    )
+
+
+class RoundTrips(CommandListener):
+    """Counts what is asked of the database, by command name; the figures gate in tests."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+
+    def started(self, event: CommandStartedEvent) -> None:
+        if event.command_name not in _NOT_ROUND_TRIPS:
+            self.counts[event.command_name] += 1
+
+    def succeeded(self, event: CommandSucceededEvent) -> None: ...
+
+    def failed(self, event: CommandFailedEvent) -> None: ...
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+
+class Database:
+    """One service's database. All writes are at majority. `gate` bounds concurrent commands, first come first served."""
+
+    def __init__(self, uri: str, name: str, *, driver: str = "motor", concurrency: int = 16) -> None:
+        self.round_trips = RoundTrips()
+        self._motor = driver == "motor"
+        client: Any = AsyncIOMotorClient if self._motor else AsyncMongoClient
+        self.client: Any = client(
+            uri,
+            maxPoolSize=concurrency + 8,
+            event_listeners=[self.round_trips],
+            serverSelectionTimeoutMS=5000,
+            connectTimeoutMS=5000,
+            appname="counterpoint",
+        )
+        self._db: Any = self.client.get_database(
+            name, codec_options=_CODEC, write_concern=MAJORITY, read_preference=ReadPreference.PRIMARY
+        )
+        self.gate = asyncio.Semaphore(concurrency)
+
+    def collection(self, name: str, *, read_concern: ReadConcern | None = None) -> Collection:
+        """A collection, with datetimes in UTC."""
+        return self._db.get_collection(name, read_concern=read_concern)
+
+    async def create(self, *names: str) -> None:
+        """Create collections beforehand: creating them inside concurrent transactions conflicts."""
+        there = set(await self._db.list_collection_names())
+        for name in names:
+            if name not in there:
+                try:
+                    await self._db.create_collection(name)
+                except OperationFailure as error:
+                    if error.code != 48:  # another process was quicker
+                        raise
+
+    async def start_session(self) -> Session:
+        """A session to run transactions in, one after another."""
+        return await self.client.start_session() if self._motor else self.client.start_session()
+
+    @asynccontextmanager
+    async def transaction(self, session: Session | None = None) -> AsyncIterator[Session]:
+        """A transaction at snapshot and majority; committed at the end, aborted on any exception.
+
+        A commit whose answer was lost is asked for again, once: it is the same transaction.
+        """
+        own = session is None
+        s = await self.start_session() if own else session
+        try:
+            starting = s.start_transaction(read_concern=SNAPSHOT_READ, write_concern=MAJORITY)
+            if not self._motor:
+                await starting
+            try:
+                yield s
+            except BaseException:
+                if s.in_transaction:
+                    try:
+                        await s.abort_transaction()
+                    except PyMongoError:
+                        pass  # the first error says more
+                raise
+            await self._commit(s)
+        finally:
+            if own:
+                await s.end_session()
+
+    @staticmethod
+    async def _commit(session: Session) -> None:
+        try:
+            await session.commit_transaction()
+        except PyMongoError as error:
+            if not error.has_error_label("UnknownTransactionCommitResult"):
+                raise
+            await session.commit_transaction()
+
+    async def kill_session(self, lsid: Mapping[str, Any]) -> None:
+        """End a dead process's session and with it the transaction that holds locks. Only the same user can."""
+        await self.client.admin.command("killSessions", [lsid])
+
+    async def now(self) -> datetime:
+        """The database's clock, UTC."""
+        answer = await self.client.admin.command("hello")
+        at: datetime = answer["localTime"]
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at
+
+    async def insert(self, collection: str, documents: Sequence[Document], session: Session | None = None) -> None:
+        """Insert new documents, all or an error."""
+        for part in _parts(documents):
+            await self._write({"insert": collection, "documents": part}, len(part), session)
+
+    async def replace(self, collection: str, documents: Sequence[Document], session: Session | None = None) -> None:
+        """Replace known documents by `_id`, all or an error."""
+        for part in _parts(documents):
+            updates = [{"q": {"_id": d["_id"]}, "u": d} for d in part]
+            await self._write({"update": collection, "ordered": False, "updates": updates}, len(part), session)
+
+    async def update(self, collection: str, updates: Sequence[Document], session: Session | None = None) -> int:
+        """Several `{q, u}` updates in one command. Answers how many matched."""
+        answer = await self._db.command({"update": collection, "updates": list(updates)}, session=session)
+        if answer.get("writeErrors"):
+            raise WriteFailed(f"{collection}: {answer['writeErrors'][:1]}")
+        return int(answer["n"])
+
+    async def _write(self, command: Document, wanted: int, session: Session | None) -> None:
+        answer = await self._db.command(command, session=session)
+        if answer.get("writeErrors") or answer["n"] != wanted:
+            raise WriteFailed(f"{command}: {answer.get('writeErrors', answer['n'])}"[:2000])
+
+    def watch_inserts(self, collection: str) -> Any:
+        """A change stream over a collection's inserts; use with `async with await_if_needed(...)`."""
+        return self.collection(collection).watch([{"$match": {"operationType": "insert"}}], max_await_time_ms=1000)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        closing = self.client.close()
+        if closing is not None:
+            await closing
+
+
+def _parts(documents: Sequence[Document]) -> list[list[Document]]:
+    """A command is one BSON document: split long lists by their approximate size."""
+    parts: list[list[Document]] = []
+    size = _LARGEST_COMMAND
+    for d in documents:
+        weight = len(str(d)) if len(documents) > 1000 else 4096
+        if size + weight > _LARGEST_COMMAND:
+            parts.append([])
+            size = 0
+        parts[-1].append(d)
+        size += weight
+    return parts

@@ -1,0 +1,87 @@
+"""What a service process is told by its environment (prefix `COUNTERPOINT_`), checked before anything starts."""
+
+from __future__ import annotations
+
+import base64
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Role(StrEnum):
+    """Which part of a service this process is."""
+
+    all = "all"
+    api = "api"
+    relay = "relay"
+    worker = "worker"
+
+    def does(self, part: Role) -> bool:
+        """Whether a process of this role does that part."""
+        return self in (Role.all, part)
+
+
+class Settings(BaseSettings):
+    """One process. Times in seconds unless the name says otherwise; `docs/budgets.md` says why each has its value."""
+
+    model_config = SettingsConfigDict(env_prefix="COUNTERPOINT_", extra="ignore", frozen=True)
+
+    role: Role = Role.all
+    environment: Literal["local", "production"] = "production"
+    kafka_bootstrap: str
+    mongo_uri: str
+    mongo_database: str | None = None
+    mongo_driver: Literal["motor", "pymongo"] = "motor"
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(default=8080, ge=0, le=65535)
+    issuer: str
+    audience: str = "counterpoint"
+    jwks: str
+    subject_key_file: Path
+    content_key_file: Path | None = None
+    founders: Annotated[frozenset[str], NoDecode] = frozenset()
+    clock_file: Path | None = None
+    spans_file: Path | None = None
+    partitions: int = Field(default=4, ge=1, le=1024)
+    command_concurrency: int = Field(default=16, ge=1)
+    batch_records: int = Field(default=500, ge=1, le=5000)
+    sweep_seconds: float = Field(default=0.25, gt=0)
+    lease_seconds: float = Field(default=10.0, gt=0)
+    own_write_seconds: float = Field(default=2.0, gt=0)
+    stop_seconds: float = Field(default=8.0, gt=0)
+
+    @field_validator("founders", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return frozenset(s for s in value.split(",") if s) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _only_the_local_stack_travels(self) -> Self:
+        if self.environment != "local" and (self.clock_file or self.spans_file):
+            raise ValueError("CLOCK_FILE and SPANS_FILE are for the local stack only; unset them")
+        if self.partitions & (self.partitions - 1):
+            raise ValueError(f"PARTITIONS must be a power of two, not {self.partitions}")
+        return self
+
+    @cached_property
+    def subject_key(self) -> bytes:
+        """The key under which issuer and subject of a token are hashed; the same for all services."""
+        return _key(self.subject_key_file)
+
+    @cached_property
+    def content_key(self) -> bytes:
+        """The key that encrypts this service's texts. Raises where none is configured."""
+        if self.content_key_file is None:
+            raise ValueError("COUNTERPOINT_CONTENT_KEY_FILE is not set")
+        return _key(self.content_key_file)
+
+
+def _key(path: Path) -> bytes:
+    key = base64.b64decode(path.read_text().strip())
+    if len(key) < 32:
+        raise ValueError(f"the key in {path} has {len(key)} bytes; it needs 32")
+    return key

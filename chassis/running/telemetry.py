@@ -1,0 +1,149 @@
+"""Traces and metrics: set up once per process; spans carry only attributes from the allow-list."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from opentelemetry import metrics, trace
+from opentelemetry.context import Context
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
+from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, View
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased, TraceIdRatioBased
+from opentelemetry.trace import Link, Span, SpanKind, Tracer
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+ALLOWED = frozenset(
+    {
+        "http.request.method", "http.route", "http.response.status_code", "error.type",
+        "messaging.system", "messaging.operation.type", "messaging.destination.name", "messaging.batch.message_count",
+        "messaging.kafka.message.key", "messaging.kafka.offset", "messaging.consumer.group.name",
+        "messaging.destination.partition.id", "counterpoint.fact", "counterpoint.stream", "counterpoint.version",
+        "counterpoint.task", "counterpoint.repeat",
+    }
+)  # fmt: skip
+"""Names of span attributes that may leave the process; none of them can hold a name, an address or a text."""
+
+_PROPAGATOR = TraceContextTextMapPropagator()
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Metrics:
+    """The instruments of a process. Counters only grow; gauges are set from what was last seen."""
+
+    def __init__(self) -> None:
+        meter = metrics.get_meter("counterpoint")
+        self.http_duration = meter.create_histogram("http.server.request.duration", "s", "time to answer a request")
+        self.commands = meter.create_counter("counterpoint.commands", "1", "commands that wrote facts")
+        self.conflicts = meter.create_counter("counterpoint.conflicts", "1", "attempts that met a quicker writer")
+        self.pending = meter.create_gauge("counterpoint.relay.pending", "1", "commits that wait for the relay")
+        self.pending_age = meter.create_gauge("counterpoint.relay.pending.age", "s", "age of the oldest of them")
+        self.relayed = meter.create_counter("counterpoint.relay.relayed", "1", "facts acknowledged by Kafka")
+        self.projected = meter.create_counter("counterpoint.inbox.projected", "1", "facts that took effect")
+        self.repeats = meter.create_counter("counterpoint.inbox.repeats", "1", "facts seen before and skipped")
+        self.foreign = meter.create_counter("counterpoint.inbox.foreign", "1", "records that are not ours, or unknown")
+        self.lag = meter.create_gauge("counterpoint.inbox.lag", "s", "age of the oldest record not yet applied")
+        self.parked = meter.create_gauge("counterpoint.inbox.parked", "1", "streams and records that wait for somebody")
+        self.tasks_due = meter.create_gauge("counterpoint.tasks.due", "1", "tasks that could run now")
+        self.tasks_late = meter.create_gauge("counterpoint.tasks.late", "s", "how long the oldest of them has waited")
+        self.round_trips = meter.create_gauge("counterpoint.mongo.round_trips", "1", "database commands so far")
+
+
+METRICS = Metrics()
+
+
+def tracer() -> Tracer:
+    """The tracer of everything that is ours."""
+    return trace.get_tracer("counterpoint")
+
+
+def setup(service: str, role: str, spans_file: Path | None) -> TracerProvider:
+    """Install the providers. OTLP where `OTEL_EXPORTER_OTLP_ENDPOINT` says where to; a file in the local stack."""
+    resource = Resource.create({"service.name": f"counterpoint-{service}", "counterpoint.role": role})
+    ratio = float(os.environ.get("OTEL_TRACES_SAMPLER_ARG", "0.05"))
+    provider = TracerProvider(
+        resource=resource, sampler=ParentBased(ALWAYS_ON if spans_file else TraceIdRatioBased(ratio))
+    )
+    if spans_file is not None:
+        provider.add_span_processor(BatchSpanProcessor(SpanFile(spans_file), schedule_delay_millis=200))
+    readers: list[MetricReader] = []
+    if os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        readers.append(PeriodicExportingMetricReader(OTLPMetricExporter()))
+    trace.set_tracer_provider(provider)
+    view = View(instrument_name="*.duration", aggregation=ExplicitBucketHistogramAggregation(_SECONDS))
+    metrics.set_meter_provider(MeterProvider(metric_readers=readers, resource=resource, views=[view]))
+    return provider
+
+
+class SpanFile(SpanExporter):
+    """Appends finished spans to a file, one JSON object a line, for `counterpoint trace`."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        with self._path.open("a") as out:
+            out.writelines(json.dumps(_plain(span)) + "\n" for span in spans)
+        return SpanExportResult.SUCCESS
+
+
+def _plain(span: ReadableSpan) -> dict[str, Any]:
+    context, parent = span.get_span_context(), span.parent
+    return {
+        "trace": format(context.trace_id, "032x") if context else None,
+        "span": format(context.span_id, "016x") if context else None,
+        "parent": format(parent.span_id, "016x") if parent else None,
+        "links": [format(link.context.trace_id, "032x") for link in span.links],
+        "service": span.resource.attributes.get("service.name"),
+        "name": span.name,
+        "kind": span.kind.name.lower(),
+        "start_ns": span.start_time,
+        "end_ns": span.end_time,
+        "status": span.status.status_code.name.lower(),
+        "attributes": dict(span.attributes or {}),
+    }
+
+
+def is_sampled(traceparent: str | None) -> bool:
+    """Whether a `traceparent` asks for spans. Looked at first, because a span costs as much as the rest of an event."""
+    if not traceparent:
+        return False
+    with suppress(ValueError):
+        return bool(int(traceparent[-2:], 16) & 1)
+    return False
+
+
+def context_of(traceparent: str | None) -> Context | None:
+    """The remote context that a `traceparent` names; None for none, so that the span begins a trace."""
+    return _PROPAGATOR.extract({"traceparent": traceparent}) if traceparent else None
+
+
+def traceparent_of(span: Span) -> str | None:
+    """The header that makes others children of `span`."""
+    carrier: dict[str, str] = {}
+    _PROPAGATOR.inject(carrier, trace.set_span_in_context(span))
+    return carrier.get("traceparent")
+
+
+def start(
+    name: str, kind: SpanKind, parent: str | None = None, links: Sequence[Link] = (), **attributes: str | int | bool
+) -> Span:
+    """Start a span below `parent` (a `traceparent`). Attribute names use `__` for a dot and must be on the allow-list."""
+    named = {k.replace("__", "."): v for k, v in attributes.items()}
+    if not named.keys() <= ALLOWED:
+        raise ValueError(f"not on the allow-list: {sorted(named.keys() - ALLOWED)}")
+    context = context_of(parent) or Context()
+    return tracer().start_span(name, context=context, kind=kind, links=links, attributes=named)
