@@ -1,0 +1,218 @@
+"""What matching says: rounds, proposals and consent, pairs; and, sealed, how many seats a person has left."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from contracts.enrollment import Count, Objective, Rev, Term
+from contracts.fact import Fact
+from contracts.streams import Audience, Category
+from contracts.types import (
+    Digest,
+    Instant,
+    PairId,
+    PersonId,
+    ProgramId,
+    ProposalId,
+    RoundId,
+    Side,
+    StreamVersion,
+    Word,
+)
+
+ROUND = Category("round", "matching", Audience.internal)
+PROPOSAL = Category("proposal", "matching", Audience.internal)
+PAIR = Category("pair", "matching", Audience.public)
+SEAT = Category("seat", "matching", Audience.sealed)
+
+Points = Annotated[int, Field(ge=0)]
+
+
+class RoundKind(Word):
+    """Whom a round places: a whole cohort, newcomers, or those whose pair ended."""
+
+    cohort = "cohort"
+    newcomers = "newcomers"
+    repair = "repair"
+    unknown = "unknown"
+
+
+class RoundOpened(Fact, of=ROUND):
+    """A matching run began on one frozen input; the same input, rules and solver give the same result."""
+
+    program: ProgramId
+    round: RoundId
+    kind: RoundKind
+    rules_version: int = Field(ge=1)
+    objective: Objective
+    mentors: Count
+    executives: Count
+    input: Digest
+    solver: list[Count] = Field(min_length=3, max_length=3, description="Version of the solver.")
+
+
+class RoundSolved(Fact, of=ROUND):
+    """The run has a result to review. Nobody has been asked anything yet; who goes with whom is in the proposals."""
+
+    program: ProgramId
+    round: RoundId
+    proposed: Count
+    unplaced_mentors: Count
+    unplaced_executives: Count
+    total: Points = Field(description="Sum of the scores of the proposed pairs.")
+    optimal: bool = Field(description="Whether the certificate proves that no better result exists.")
+    certificate: Digest
+    millis: Count
+
+
+class RoundPublished(Fact, of=ROUND):
+    """The coordinator let the result out: from now on people are asked for their consent."""
+
+    program: ProgramId
+    round: RoundId
+    approved: Count
+    rejected: Count
+
+
+class Origin(Word):
+    """Whose idea a proposal was."""
+
+    round = "round"
+    mentor = "mentor"
+    executive = "executive"
+    coordinator = "coordinator"
+    unknown = "unknown"
+
+
+class PairProposed(Fact, of=PROPOSAL):
+    """Two people could become a pair. Neither of them knows before their consent is asked."""
+
+    program: ProgramId
+    proposal: ProposalId
+    mentor: PersonId
+    executive: PersonId
+    round: RoundId | None = None
+    origin: Origin
+    rules_version: int = Field(ge=1)
+    score: Points
+    terms: dict[Term, Points]
+    after: list[StreamVersion] = Field(description="The participation facts it was computed from.")
+
+
+class Verdict(Word):
+    """What the coordinator made of a proposal."""
+
+    approved = "approved"
+    rejected = "rejected"
+    locked = "locked"
+    unlocked = "unlocked"
+    swapped = "swapped"
+    unknown = "unknown"
+
+
+class ProposalReviewed(Fact, of=PROPOSAL):
+    """The coordinator judged a proposal; the last verdict before the round is published counts."""
+
+    program: ProgramId
+    proposal: ProposalId
+    verdict: Verdict
+
+
+class ConsentAsked(Fact, of=PROPOSAL):
+    """One person was asked whether they want this pair; the executive only after the mentor said yes."""
+
+    program: ProgramId
+    proposal: ProposalId
+    person: PersonId
+    side: Side
+    lapses: Instant
+
+
+class ConsentGiven(Fact, of=PROPOSAL):
+    """One side said yes. The pair is not formed before PairFormed says so."""
+
+    program: ProgramId
+    proposal: ProposalId
+    person: PersonId
+    side: Side
+
+
+class DeclineCause(Word):
+    """Why a proposal came to nothing."""
+
+    declined = "declined"
+    lapsed = "lapsed"
+    seat_taken = "seat_taken"
+    ineligible = "ineligible"
+    superseded = "superseded"
+    unknown = "unknown"
+
+
+class PairDeclined(Fact, of=PROPOSAL):
+    """A proposal came to nothing. It does not say which side declined."""
+
+    program: ProgramId
+    proposal: ProposalId
+    cause: DeclineCause
+
+
+class PairFormed(Fact, of=PAIR):
+    """A mentor and an executive are a pair, with a seat of each taken."""
+
+    program: ProgramId
+    pair: PairId
+    mentor: PersonId
+    executive: PersonId
+    round: RoundId | None = None
+    rules_version: int = Field(ge=1)
+    formed: Instant
+    after: list[StreamVersion] = Field(description="The participation facts matching had seen.")
+    mentor_rev: Rev
+    executive_rev: Rev
+
+
+class ReleaseCause(Word):
+    """Why a pair is over; never who wanted it."""
+
+    completed = "completed"
+    ended = "ended"
+    leaver = "leaver"
+    idle = "idle"
+    program_closed = "program_closed"
+    rule = "rule"
+    unknown = "unknown"
+
+
+class PairReleased(Fact, of=PAIR):
+    """A pair is over and both seats are free. It does not say by whom."""
+
+    program: ProgramId
+    pair: PairId
+    cause: ReleaseCause
+
+
+class SeatsSet(Fact, of=SEAT):
+    """How many living pairs a person may be in; 0 once they have left."""
+
+    program: ProgramId
+    person: PersonId
+    side: Side
+    capacity: int = Field(ge=0, le=3)
+
+
+class SeatTaken(Fact, of=SEAT):
+    """One of a person's seats is taken by a pair."""
+
+    program: ProgramId
+    person: PersonId
+    pair: PairId
+
+
+class SeatFreed(Fact, of=SEAT):
+    """The seat a pair had taken is free again."""
+
+    program: ProgramId
+    person: PersonId
+    pair: PairId
