@@ -1,0 +1,65 @@
+"""What the local stack hands to a service process: keys, files, addresses, all as environment variables."""
+
+import base64
+import os
+import secrets
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from local import clock
+from local.files import write_private
+from local.tokens import AUDIENCE, ISSUER, jwks_file
+from local.topics import PARTITIONS
+
+PREFIX = "COUNTERPOINT_"
+
+
+def clock_file(data: Path) -> Path:
+    """The travelling clock of the stack in this data directory; made the first time."""
+    path = data / "clock.json"
+    if not path.exists():
+        clock.advance(path, timedelta())
+    return path
+
+
+def spans_dir(data: Path) -> Path:
+    """Where each service appends its finished spans, one file per process."""
+    path = data / "spans"
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def key_file(data: Path, name: str) -> Path:
+    """A file with 32 random bytes in base64; made the first time, readable by its owner only."""
+    path = data / "keys" / name
+    if not path.exists():
+        write_private(path, base64.b64encode(secrets.token_bytes(32)).decode())
+    return path
+
+
+def environment(
+    data: Path, service: str, *, process: str, role: str, port: int, kafka: str, mongo: str, founders: Sequence[str]
+) -> dict[str, str]:
+    """The whole environment of one service process; of the caller's own, only what is not a service's setting."""
+    settings = {
+        "ROLE": role,
+        "ENVIRONMENT": "local",
+        "KAFKA_BOOTSTRAP": kafka,
+        "MONGO_URI": mongo,
+        "MONGO_DATABASE": f"counterpoint_{service}",
+        "HTTP_HOST": "127.0.0.1",
+        "HTTP_PORT": str(port),
+        "ISSUER": ISSUER,
+        "AUDIENCE": AUDIENCE,
+        "JWKS": str(jwks_file(data)),
+        "SUBJECT_KEY_FILE": str(key_file(data, "subject")),
+        "CONTENT_KEY_FILE": str(key_file(data, f"content-{service}")),
+        "CLOCK_FILE": str(clock_file(data)),
+        "SPANS_FILE": str(spans_dir(data) / f"{process}.jsonl"),
+        "PARTITIONS": str(PARTITIONS),
+    }
+    if service == "enrollment":
+        settings["FOUNDERS"] = ",".join(founders)
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    return {**inherited, "PYTHONUNBUFFERED": "1", **{PREFIX + name: value for name, value in settings.items()}}

