@@ -137,6 +137,11 @@ class Commands:
         commits = (await self.journal.load([stream]))[stream]
         return self._fold(aggregate, commits), commits[-1].last if commits else 0
 
+    async def scan(self, aggregate: Aggregate[S], scope: str) -> list[tuple[str, S]]:
+        """Every stream of one kind in a scope with its state: for sealed facts, which no view has."""
+        found = await self.journal.scan(aggregate.category.stream(scope, ""))
+        return [(stream, self._fold(aggregate, commits)) for stream, commits in found.items()]
+
     def _fold(self, aggregate: Aggregate[S], commits: Sequence[Commit]) -> S:
         return aggregate.fold(fact for commit in commits for fact in commit.facts(self.catalog))
 

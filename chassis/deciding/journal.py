@@ -140,6 +140,15 @@ class Journal:
             found[doc["stream"]].append(Commit.from_document(doc))
         return found
 
+    async def scan(self, prefix: str) -> dict[str, list[Commit]]:
+        """The commits of every stream whose name begins with `prefix` (a scope and a category), in order."""
+        which = {"stream": {"$gte": prefix, "$lt": prefix + "\uffff"}}
+        cursor = self._collection.find(which, batch_size=5000).sort([("stream", 1), ("from", 1)])
+        found: dict[str, list[Commit]] = {}
+        async for doc in cursor:
+            found.setdefault(doc["stream"], []).append(Commit.from_document(doc))
+        return found
+
     async def append(self, commit: Commit, *, pending: bool, session: Session | None = None) -> None:
         """Insert one commit. Raises `DuplicateKeyError` where the version or the command is there already."""
         await self._collection.insert_one(commit.document(pending=pending), session=session)

@@ -1,0 +1,59 @@
+"""A service's own documents that are no facts: results of a round, reports of an import, published figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from chassis.deciding.commands import Side
+from chassis.running.mongo import ASCENDING, Database, Document, IndexModel, Session
+
+COLLECTION = "documents"
+
+
+class Documents:
+    """Keeps documents by kind, scope and id. The scope is part of every key and every query."""
+
+    def __init__(self, database: Database) -> None:
+        self._collection = database.collection(COLLECTION)
+
+    async def prepare(self) -> None:
+        """Create the index."""
+        await self._collection.create_indexes([IndexModel([("kind", ASCENDING), ("scope", ASCENDING)], name="scope")])
+
+    def put(self, kind: str, scope: str, id: str, doc: Mapping[str, Any]) -> Side:
+        """Insert or replace a document, in the transaction of a commit."""
+
+        async def write(session: Session) -> None:
+            await self._replace(kind, scope, id, doc, session)
+
+        return write
+
+    async def save(self, kind: str, scope: str, id: str, doc: Mapping[str, Any]) -> None:
+        """Insert or replace a document, at once."""
+        await self._replace(kind, scope, id, doc, None)
+
+    async def get(self, kind: str, scope: str, id: str) -> Document | None:
+        """A document, or None."""
+        found = await self._collection.find_one({"_id": _key(kind, scope, id)})
+        return None if found is None else found["doc"]
+
+    async def find(
+        self, kind: str, scope: str, where: Mapping[str, Any] | None = None, *, limit: int = 100_000
+    ) -> list[Document]:
+        """Documents of a kind in a scope whose fields match `where`, by id."""
+        if not scope:
+            raise ValueError(f"a query of {kind} needs a scope")
+        query = {"kind": kind, "scope": scope} | {f"doc.{k}": v for k, v in (where or {}).items()}
+        docs = await self._collection.find(query, batch_size=5000).sort("_id", 1).limit(limit).to_list(None)
+        return [d["doc"] for d in docs]
+
+    async def _replace(
+        self, kind: str, scope: str, id: str, doc: Mapping[str, Any], session: Session | None
+    ) -> None:
+        whole = {"_id": _key(kind, scope, id), "kind": kind, "scope": scope, "doc": dict(doc)}
+        await self._collection.replace_one({"_id": whole["_id"]}, whole, upsert=True, session=session)
+
+
+def _key(kind: str, scope: str, id: str) -> str:
+    return f"{kind}/{scope}/{id}"

@@ -1,0 +1,274 @@
+"""The inbox: one transaction moves the checkpoint, folds the views, writes tasks and parks what cannot be applied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from opentelemetry import trace
+from opentelemetry.trace import Link, Span, SpanKind
+
+from chassis.receiving import tasks as task_rows
+from chassis.receiving.folding import Folding
+from chassis.receiving.parking import PARKED, foreign_row
+from chassis.receiving.records import Foreign, Heard, Latest, Record, read_fact, read_latest
+from chassis.receiving.tasks import Tasks
+from chassis.receiving.views import StateView, View, Views
+from chassis.running.mongo import Database, Document, PyMongoError, Session, is_transient
+from chassis.running.telemetry import METRICS, is_sampled, start, traceparent_of
+from contracts.catalog import Catalog
+from contracts.fact import Fact
+
+CHECKPOINTS = "checkpoints"
+
+Place = tuple[str, int]
+"""A topic and a partition of it."""
+
+
+class Lost(Exception):
+    """Another process has taken a partition over, or its checkpoint is not where we thought: look again."""
+
+
+@dataclass
+class Inbox:
+    """One service's inbox, version `version`: which topics it reads and what it does with each record.
+
+    The session's id in a checkpoint is the fencing token: whoever took the partition last wrote theirs, and every
+    other process fails at its next transaction.
+    """
+
+    service: str
+    catalog: Catalog
+    database: Database
+    views: tuple[View[Any], ...]
+    states: tuple[StateView[Any], ...]
+    tasks: Tasks
+    now: Callable[[], datetime]
+    version: int = 1
+    wake_tasks: Callable[[], None] = lambda: None
+    offsets: dict[Place, int] = field(default_factory=dict)
+    _session: Session | None = None
+
+    def __post_init__(self) -> None:
+        self.name = f"{self.service}.inbox.v{self.version}"
+        self.collection = f"views_v{self.version}"
+        self.reader = Views(self.database, self.collection, [*self.views, *self.states])
+        self._by_topic = {s.topic: s for s in self.states}
+        categories = {v.category.name for v in self.views} | {f.category.name for f in self.tasks.hears}
+        self.categories = frozenset(categories)
+
+    @property
+    def hears(self) -> frozenset[type[Fact]]:
+        """Every fact that a view folds or a task is for."""
+        return self.tasks.hears.union(*(v.hears for v in self.views))
+
+    @property
+    def topics(self) -> list[str]:
+        """The topics it subscribes to."""
+        facts = {t for name in self.categories if (t := self.catalog.categories[name].topic)}
+        return sorted(facts | self._by_topic.keys())
+
+    async def prepare(self) -> None:
+        """Create the collections and indexes."""
+        await self.database.create(self.collection, CHECKPOINTS, PARKED, task_rows.COLLECTION)
+        await self.reader.prepare()
+
+    # -- owning partitions ------------------------------------------------------------------------------------------
+
+    async def take(self, places: Iterable[Place]) -> dict[Place, int]:
+        """Become the owner of partitions; answers the offset to go on from in each.
+
+        Whoever owned one before may be dead with a transaction open: its session is ended first.
+        """
+        if self._session is None:
+            self._session = await self.database.start_session()
+        checkpoints = self.database.collection(CHECKPOINTS)
+        taken: dict[Place, int] = {}
+        mine = self._session.session_id
+        for place in places:
+            key = self._key(place)
+            old = await checkpoints.find_one({"_id": key})
+            if old and old["lsid"] != mine:
+                await self.database.kill_session(old["lsid"])
+            doc = await checkpoints.find_one_and_update(
+                {"_id": key},
+                {"$set": {"lsid": mine, "inbox": self.name}, "$setOnInsert": {"offset": 0}},
+                upsert=True,
+                return_document=True,
+            )
+            taken[place] = int(doc["offset"])
+        self.offsets.update(taken)
+        return taken
+
+    def leave(self, places: Iterable[Place]) -> None:
+        """Forget partitions that belong to somebody else now."""
+        for place in places:
+            self.offsets.pop(place, None)
+
+    async def positions(self, places: Iterable[Place]) -> dict[Place, int]:
+        """The checkpoints as the database has them, for those of `places` that are still ours."""
+        assert self._session is not None
+        keys = {self._key(p): p for p in places}
+        cursor = self.database.collection(CHECKPOINTS).find(
+            {"_id": {"$in": list(keys)}, "lsid": self._session.session_id}
+        )
+        found = {keys[doc["_id"]]: int(doc["offset"]) async for doc in cursor}
+        self.leave(set(keys.values()) - found.keys())
+        self.offsets.update(found)
+        return found
+
+    def _key(self, place: Place) -> str:
+        return f"{self.name}|{place[0]}|{place[1]}"
+
+    # -- applying ---------------------------------------------------------------------------------------------------
+
+    async def apply(self, records: Sequence[Record]) -> int:
+        """Give records effect, in one transaction; answers how many facts took effect.
+
+        Each partition's records must begin at its checkpoint and be contiguous in order. Raises `Lost`, or the
+        database's transient errors: then nothing happened, and the caller reads the checkpoints again.
+        """
+        try:
+            return await self._apply(records)
+        except Lost:
+            raise
+        except Exception as error:
+            if is_transient(error) or isinstance(error, PyMongoError):
+                raise
+            if len(records) == 1:
+                return await self._apply(records, unfit=f"{type(error).__name__}: {error}"[:500])
+        return sum([await self.apply([record]) for record in records])
+
+    async def _apply(self, records: Sequence[Record], unfit: str | None = None) -> int:
+        assert self._session is not None
+        heard, latest, foreign = self._read(records, unfit)
+        spans = _spans(heard, self.name, records)
+        moved: dict[Place, int] = {}
+        for record in records:
+            moved[record.topic, record.partition] = record.offset + 1
+        try:
+            async with self.database.transaction(self._session) as session:
+                await self._advance(moved, records[-1].timestamp, session)
+                folding = await self._fold(heard, latest, spans, session)
+                await self._write(folding, foreign, session)
+        except BaseException as error:
+            for span in spans.values():
+                span.set_attribute("error.type", type(error).__name__)
+            raise
+        finally:
+            for span in spans.values():
+                span.end()
+        self.offsets.update(moved)
+        METRICS.projected.add(folding.applied)
+        METRICS.repeats.add(folding.repeats)
+        METRICS.foreign.add(len(foreign))
+        if folding.rows:
+            self.wake_tasks()
+        return folding.applied
+
+    def _read(
+        self, records: Sequence[Record], unfit: str | None
+    ) -> tuple[list[Heard], list[Latest], list[Document]]:
+        heard: list[Heard] = []
+        latest: list[Latest] = []
+        foreign: list[Document] = []
+        for record in records:
+            state = self._by_topic.get(record.topic)
+            found: Heard | Latest | Foreign | None
+            found = read_latest(record, state) if state else read_fact(record, self.catalog, self.categories)
+            if unfit is not None and isinstance(found, Heard):
+                found = Heard(found.envelope, found.raw, None, unfit)
+            elif unfit is not None and isinstance(found, Latest):
+                found = Foreign(unfit)
+            if isinstance(found, Heard):
+                heard.append(found)
+            elif isinstance(found, Latest):
+                latest.append(found)
+            elif isinstance(found, Foreign):
+                foreign.append(foreign_row(self.name, record, found.reason, self.now()))
+        return heard, latest, foreign
+
+    async def _advance(self, moved: dict[Place, int], timestamp: int, session: Session) -> None:
+        assert self._session is not None
+        updates: list[Document] = [
+            {
+                "q": {"_id": self._key(p), "offset": self.offsets.get(p), "lsid": self._session.session_id},
+                "u": {"$set": {"offset": offset, "timestamp": timestamp}},
+            }
+            for p, offset in moved.items()
+        ]
+        if await self.database.update(CHECKPOINTS, updates, session) != len(updates):
+            raise Lost(", ".join(f"{t}/{p}" for t, p in moved))
+
+    async def _fold(
+        self, heard: Sequence[Heard], latest: Sequence[Latest], spans: dict[str, Span], session: Session
+    ) -> Folding:
+        ids = list(dict.fromkeys([h.envelope.stream for h in heard] + [x.view.id_of(x.key) for x in latest]))
+        documents: dict[str, Document] = {}
+        if ids:
+            cursor = self.database.collection(self.collection).find(
+                {"_id": {"$in": ids}}, session=session, batch_size=len(ids) + 1
+            )
+            documents = {d["_id"]: d for d in await cursor.to_list(None)}
+        waiting = await self._waiting([d["_id"] for d in documents.values() if d.get("parked")], session)
+        traces = {event: traceparent_of(span) for event, span in spans.items()}
+        folding = Folding(documents, waiting, self.reader, self.tasks, traces, self.catalog, self.name, self.now())
+        for h in heard:
+            folding.hear(h)
+        for x in latest:
+            folding.keep(x)
+        return folding
+
+    async def _waiting(self, parked: Sequence[str], session: Session) -> dict[str, list[Document]]:
+        """The parked records of streams, by version."""
+        waiting: dict[str, list[Document]] = {}
+        if parked:
+            query = {"inbox": self.name, "stream": {"$in": list(parked)}}
+            cursor = self.database.collection(PARKED).find(query, session=session).sort("version", 1)
+            for row in await cursor.to_list(None):
+                waiting.setdefault(row["stream"], []).append(row)
+        return waiting
+
+    async def _write(self, folding: Folding, foreign: Sequence[Document], session: Session) -> None:
+        new = [folding.documents[id] for id in folding.changed if id not in folding.known]
+        known = [folding.documents[id] for id in folding.changed if id in folding.known]
+        await self.database.insert(self.collection, new, session)
+        await self.database.replace(self.collection, known, session)
+        await self.database.insert(task_rows.COLLECTION, folding.rows, session)
+        await self.database.insert(PARKED, [*folding.parked, *foreign], session)
+        if folding.drained:
+            await self.database.collection(PARKED).delete_many({"_id": {"$in": folding.drained}}, session=session)
+
+    async def close(self) -> None:
+        """End the session; an open transaction of ours is aborted with it."""
+        if self._session is not None:
+            with suppress(PyMongoError):
+                await self._session.end_session()
+            self._session = None
+
+
+def _spans(heard: Sequence[Heard], inbox: str, records: Sequence[Record]) -> dict[str, Span]:
+    """One CONSUMER span for each sampled fact, below the command that said it, linked to its batch."""
+    sampled = [h for h in heard if is_sampled(h.envelope.traceparent)]
+    if not sampled:
+        return {}
+    batch = trace.get_current_span().get_span_context()
+    links = [Link(batch)] if batch.is_valid else []
+    return {
+        h.envelope.id: start(
+            f"process {h.envelope.type}",
+            SpanKind.CONSUMER,
+            h.envelope.traceparent,
+            links,
+            messaging__system="kafka",
+            messaging__operation__type="process",
+            messaging__consumer__group__name=inbox,
+            messaging__kafka__message__key=h.envelope.stream,
+            counterpoint__fact=h.envelope.type,
+            counterpoint__version=h.envelope.version,
+        )
+        for h in sampled
+    }

@@ -1,0 +1,144 @@
+"""Views: pure folds of one stream into one document, which is also the cursor of that stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from chassis.running.mongo import ASCENDING, Database, Document, IndexModel
+from contracts.fact import Fact
+from contracts.streams import Category
+
+LARGEST_PAGE = 200
+
+
+class Row(BaseModel):
+    """One document of a view. Its defaults are what it is before the first fact."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+R = TypeVar("R", bound=Row)
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class View(Generic[R]):
+    """A plural noun: what we keep of each stream of one category.
+
+    `fold(row, fact, at)` answers the next row; it is called for the facts in `hears` only and sees them in stream
+    order. `indexes` are fields of the row that queries filter or sort by.
+    """
+
+    name: str
+    category: Category
+    row: type[R]
+    fold: Callable[[R, Any, datetime], R]
+    hears: frozenset[type[Fact]]
+    indexes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class StateView(Generic[M]):
+    """A plural noun: the latest document of each key of a compacted topic. The first segment of a key is its scope."""
+
+    name: str
+    topic: str
+    model: type[M]
+    indexes: tuple[str, ...] = ()
+
+    def id_of(self, key: str) -> str:
+        """The `_id` of its document."""
+        return f"{self.name}:{key}"
+
+
+@dataclass(frozen=True)
+class Found(Generic[R]):
+    """One row a query found: its stream, the version it has seen, and whether the stream is parked."""
+
+    stream: str
+    version: int
+    row: R
+    parked: bool
+
+
+class Views:
+    """Reads views. Every query names its scope first; there is no way to ask across scopes."""
+
+    def __init__(self, database: Database, collection: str, views: Iterable[View[Any] | StateView[Any]]) -> None:
+        self.collection = collection
+        self._views = {v.name: v for v in views}
+        self._by_category = {v.category.name: v for v in self._views.values() if isinstance(v, View)}
+        self._documents = database.collection(collection)
+
+    async def prepare(self) -> None:
+        """Create the indexes: the scope comes first in each."""
+        models = [
+            IndexModel(
+                [("view", ASCENDING), ("scope", ASCENDING), (f"doc.{field}", ASCENDING)],
+                name=f"{view.name}.{field}",
+                partialFilterExpression={"view": view.name},
+            )
+            for view in self._views.values()
+            for field in view.indexes
+        ]
+        models.append(IndexModel([("view", ASCENDING), ("scope", ASCENDING), ("_id", ASCENDING)], name="scope"))
+        await self._documents.create_indexes(models)
+
+    def of_category(self, name: str) -> View[Any] | None:
+        """The view that folds a category, if any."""
+        return self._by_category.get(name)
+
+    async def get(self, view: View[R], stream: str) -> R | None:
+        """One row by its stream; None where nothing was heard of it."""
+        doc = await self._documents.find_one({"_id": stream, "view": view.name})
+        return None if doc is None else view.row.model_validate(doc["doc"])
+
+    async def latest(self, view: StateView[M], key: str) -> M | None:
+        """One state document by its key; None where there is none or it was erased."""
+        doc = await self._documents.find_one({"_id": view.id_of(key), "view": view.name})
+        return None if doc is None or doc["doc"] is None else view.model.model_validate(doc["doc"])
+
+    async def find(
+        self,
+        view: View[R],
+        scope: str,
+        where: Mapping[str, Any] | None = None,
+        *,
+        limit: int = 10_000,
+        after: str | None = None,
+    ) -> list[Found[R]]:
+        """Rows of one scope whose fields match `where` (MongoDB's operators), by stream; `after` continues a page."""
+        docs = await self._query(view.name, scope, where, limit, after)
+        return [
+            Found(d["_id"], d["v"], view.row.model_validate(d["doc"]), d.get("parked") is not None) for d in docs
+        ]
+
+    async def find_latest(
+        self, view: StateView[M], scope: str, where: Mapping[str, Any] | None = None, *, limit: int = 100_000
+    ) -> list[M]:
+        """State documents of one scope; erased ones are left out."""
+        docs = await self._query(view.name, scope, where, limit, None)
+        return [view.model.model_validate(d["doc"]) for d in docs if d["doc"] is not None]
+
+    async def _query(
+        self, name: str, scope: str, where: Mapping[str, Any] | None, limit: int, after: str | None
+    ) -> list[Document]:
+        if not scope:
+            raise ValueError(f"a query of {name} needs a scope")
+        query: Document = {"view": name, "scope": scope}
+        query |= {f"doc.{field}": value for field, value in (where or {}).items()}
+        if after:
+            query["_id"] = {"$gt": after}
+        cursor = self._documents.find(query, batch_size=5000).sort("_id", 1).limit(limit)
+        docs: list[Document] = await cursor.to_list(None)
+        return docs
+
+    async def version(self, stream: str) -> int:
+        """The last version of a stream that has taken effect here; 0 where none has."""
+        doc = await self._documents.find_one({"_id": stream}, {"v": 1})
+        return int(doc["v"]) if doc else 0

@@ -1,0 +1,157 @@
+"""Who is calling: a token is verified here, and its subject is recognised from this service's own views."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jwt
+
+from chassis.receiving.views import StateView, View, Views
+from chassis.running.settings import Settings
+
+ALGORITHMS = ("ES256", "RS256", "EdDSA")
+_REFRESH = 300.0
+_RETRY = 10.0
+
+
+class BadToken(Exception):
+    """The bearer token is missing, malformed, expired or not for us."""
+
+
+@dataclass(frozen=True)
+class Token:
+    """A verified token. `narrow` are the roles its claims allow at most; None where it does not say."""
+
+    issuer: str
+    subject: str
+    subject_hash: str
+    claims: dict[str, Any]
+    narrow: frozenset[str] | None
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Somebody with a token, as this service knows them in one scope."""
+
+    token: Token
+    person: str | None = None
+    roles: frozenset[str] = frozenset()
+
+    @property
+    def subject(self) -> str:
+        return self.token.subject
+
+    @property
+    def subject_hash(self) -> str:
+        return self.token.subject_hash
+
+    @property
+    def issuer(self) -> str:
+        return self.token.issuer
+
+
+class Keys:
+    """The issuer's public keys, from a file or a URL; read again when a token names a key we do not have."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._keys: dict[str, jwt.PyJWK] = {}
+        self._read_at = -_REFRESH
+        self._lock = asyncio.Lock()
+
+    async def get(self, kid: str) -> jwt.PyJWK:
+        """The key with that id. Raises `BadToken` where the issuer has none."""
+        age = time.monotonic() - self._read_at
+        if age > _REFRESH or (kid not in self._keys and age > _RETRY) or not self._keys:
+            async with self._lock:
+                if time.monotonic() - self._read_at >= min(age, _RETRY):
+                    await self._read()
+        if kid not in self._keys:
+            raise BadToken("the token is signed with a key that the issuer does not publish")
+        return self._keys[kid]
+
+    async def _read(self) -> None:
+        if self._source.startswith(("http://", "https://")):
+            async with httpx.AsyncClient(timeout=5) as client:
+                answer = await client.get(self._source)
+                answer.raise_for_status()
+                found = answer.json()
+        else:
+            found = json.loads(await asyncio.to_thread(Path(self._source).read_text))
+        self._keys = {k.key_id: k for k in jwt.PyJWKSet.from_dict(found).keys if k.key_id}
+        self._read_at = time.monotonic()
+
+
+class Tokens:
+    """Verifies bearer tokens of the configured issuer. Lifetimes are judged by real time, never by a travelled clock."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._issuer = settings.issuer
+        self._audience = settings.audience
+        self._key = settings.subject_key
+        self._keys = Keys(settings.jwks)
+
+    def subject_hash(self, subject: str) -> str:
+        """The keyed hash by which a subject of our issuer is known to all services."""
+        return hmac.new(self._key, f"{self._issuer}\0{subject}".encode(), hashlib.sha256).hexdigest()
+
+    async def verify(self, authorization: str | None) -> Token:
+        """The token of an `Authorization` header. Raises `BadToken`, saying what is wrong with it."""
+        scheme, _, raw = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer" or not raw:
+            raise BadToken("send 'Authorization: Bearer <token>'")
+        try:
+            header = jwt.get_unverified_header(raw)
+            key = await self._keys.get(str(header.get("kid")))
+            if header.get("alg") not in ALGORITHMS:
+                raise BadToken(f"algorithm {header.get('alg')!r} is not accepted")
+            claims = jwt.decode(
+                raw,
+                key,
+                algorithms=list(ALGORITHMS),
+                audience=self._audience,
+                issuer=self._issuer,
+                options={"require": ["exp", "iss", "aud", "sub"]},
+                leeway=10,
+            )
+        except jwt.PyJWTError as wrong:
+            raise BadToken(str(wrong)) from None
+        roles = claims.get("roles")
+        return Token(
+            issuer=self._issuer,
+            subject=claims["sub"],
+            subject_hash=self.subject_hash(claims["sub"]),
+            claims=claims,
+            narrow=frozenset(map(str, roles)) if isinstance(roles, list) else None,
+        )
+
+
+@dataclass(frozen=True)
+class Directory:
+    """Where this service finds people: a state view with `person`, `subject` and `sides`, and a view of roles by person.
+
+    What a token claims can only take roles away, never give one.
+    """
+
+    profiles: StateView[Any]
+    roles: View[Any]
+
+    async def find(self, token: Token, scope: str, views: Views) -> Caller:
+        """The caller as known in `scope`; without a person where nobody there has this subject."""
+        found = await views.find_latest(self.profiles, scope, {"subject": token.subject_hash}, limit=1)
+        if not found:
+            return Caller(token)
+        profile = found[0]
+        granted = await views.get(self.roles, self.roles.category.stream(scope, profile.person))
+        roles = {str(s) for s in profile.sides} | ({str(r) for r in granted.roles} if granted else set())
+        if token.narrow is not None:
+            roles &= token.narrow
+        return Caller(token, profile.person, frozenset(roles))

@@ -1,0 +1,158 @@
+"""What a handler gets: who is calling and where, commands to run, views to read, and answers in one shape."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import Depends, Request, Response
+from fastapi.responses import JSONResponse
+from opentelemetry import trace
+from pydantic import BaseModel, ConfigDict
+
+from chassis.deciding.commands import Origin, Outcome, Side, body_digest, command_id
+from chassis.deciding.decider import Aggregate, On, S
+from chassis.running.auth import Caller
+from chassis.running.problems import Problem, later
+from chassis.running.service import ANYONE, FOUNDER, TOKEN
+from chassis.running.telemetry import traceparent_of
+from contracts.streams import ORG
+
+if TYPE_CHECKING:
+    from chassis.running.runtime import Runtime
+
+__all__ = ["Body", "Context", "Ctx", "Problem", "Response"]
+
+AFTER = "Counterpoint-After"
+_KEY = re.compile(r"^[\x21-\x7e]{1,200}$")
+_ETAG = re.compile(r'^"(\d+)"$')
+
+
+class Body(BaseModel):
+    """A request's body. Unknown fields are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Ctx:
+    """One request: the caller as this service knows them, and everything a handler may do."""
+
+    def __init__(self, request: Request, runtime: Runtime, caller: Caller, scope: str, body: bytes) -> None:
+        self.request = request
+        self.caller = caller
+        self.scope = scope
+        self.views = runtime.inbox.reader
+        self.documents = runtime.documents
+        self.latest = runtime.latest
+        self._runtime = runtime
+        key = request.headers.get("Idempotency-Key")
+        if key is not None and not _KEY.match(key):
+            raise Problem(400, "idempotency-key", "Idempotency-Key must be 1 to 200 visible ASCII characters")
+        self._id = command_id(caller.subject_hash, f"{request.method} {request.url.path}", key or secrets.token_hex(16))
+        self._body_digest = body_digest(body + b"\0" + request.url.query.encode())
+
+    @property
+    def contents(self) -> Any:
+        """Encrypted texts of this service."""
+        return self._runtime.contents
+
+    def now(self) -> datetime:
+        """UTC, to the millisecond."""
+        return self._runtime.clock.now()
+
+    def new_id(self, prefix: str, which: str = "") -> str:
+        """The id of a thing this request creates; a repeat with the same Idempotency-Key meets the same id."""
+        return self._origin().new_id(prefix, which)
+
+    def subject_hash_of(self, login: str) -> str:
+        """The hash by which a subject of our issuer is recognised."""
+        return self._runtime.tokens.subject_hash(login)
+
+    def keyed_hash(self, *parts: str) -> str:
+        """A hash (hex, 64 characters) that only this service can compute."""
+        return hmac.new(self._runtime.settings.content_key, "\0".join(parts).encode(), hashlib.sha256).hexdigest()
+
+    def expect(self) -> int:
+        """The version in If-Match. Raises 428 where there is none."""
+        given = self.request.headers.get("If-Match")
+        if given is None:
+            raise Problem(428, "precondition-required", "send If-Match with the ETag you read")
+        found = _ETAG.match(given)
+        if not found:
+            raise Problem(400, "if-match", 'If-Match must be an ETag such as "3"')
+        return int(found[1])
+
+    async def run(self, *on: On, also: Sequence[Side] = (), anonymous: bool = False) -> Outcome:
+        """Run one command over one or more streams: all of them or none.
+
+        `anonymous` keeps neither who asked nor the trace of the request: for facts that nobody may join to a person.
+        """
+        return await self._runtime.run(self._origin(anonymous), *on, also=also)
+
+    def _origin(self, anonymous: bool = False) -> Origin:
+        trace_id = format(trace.get_current_span().get_span_context().trace_id, "032x")
+        if anonymous:
+            return Origin(self._id, self._body_digest, correlation=self._id)
+        return Origin(
+            self._id,
+            self._body_digest,
+            correlation=trace_id,
+            traceparent=traceparent_of(trace.get_current_span()),
+            actor=self.caller.person,
+        )
+
+    async def read(self, aggregate: Aggregate[S], stream: str) -> tuple[S, int]:
+        """The exact state of one thing and its version; version 0 where there is none."""
+        return await self._runtime.commands.read(aggregate, stream)
+
+    async def scan(self, aggregate: Aggregate[S], scope: str) -> list[tuple[str, S]]:
+        """The state of every thing of one kind in a scope: for sealed facts, which no view has."""
+        return await self._runtime.commands.scan(aggregate, scope)
+
+    def answer(self, outcome: Outcome, status: int = 200, **fields: Any) -> Response:
+        """The answer to a command: what it made, and how to ask for its effects (`Counterpoint-After`)."""
+        headers = {AFTER: ", ".join(outcome.after)} if outcome.after else None
+        return JSONResponse({**fields, "after": list(outcome.after)}, status, headers)
+
+    def single(self, body: BaseModel | Mapping[str, Any], version: int) -> Response:
+        """The answer to a question for one thing, with its version as ETag."""
+        content = body.model_dump(mode="json") if isinstance(body, BaseModel) else dict(body)
+        return JSONResponse(content, headers={"ETag": f'"{version}"'})
+
+    def missing(self, what: str) -> Problem:
+        """404: raise it."""
+        return Problem(404, "not-found", f"there is no such {what} here")
+
+
+async def context(request: Request) -> Ctx:
+    """Verify the token, recognise the caller, check the policy, and wait for what the caller has already seen."""
+    runtime: Runtime = request.app.state.runtime
+    token = await runtime.tokens.verify(request.headers.get("Authorization"))
+    scope = str(request.path_params.get("program", ORG))
+    allowed = runtime.service.policy[request.scope["route"].name]
+    await runtime.wait_until_seen(request.headers.get(AFTER))
+    caller = Caller(token)
+    if scope != ORG:
+        caller = await runtime.service.directory.find(token, scope, runtime.inbox.reader)
+    if not _may(caller, allowed, runtime.settings.founders):
+        if caller.person is None and scope != ORG and not runtime.caught_up():
+            raise later("not-yet-known", "you are not known here yet; try again in a moment")
+        raise Problem(403, "forbidden", f"this needs one of: {', '.join(sorted(allowed))}")
+    return Ctx(request, runtime, caller, scope, await request.body())
+
+
+def _may(caller: Caller, allowed: frozenset[str], founders: frozenset[str]) -> bool:
+    return (
+        TOKEN in allowed
+        or (FOUNDER in allowed and caller.subject in founders)
+        or (ANYONE in allowed and caller.person is not None)
+        or bool(caller.roles & allowed)
+    )
+
+
+Context = Annotated[Ctx, Depends(context)]

@@ -1,0 +1,43 @@
+"""What a service is made of: its contracts, views, tasks, routes and policy, named in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter
+
+from chassis.receiving.tasks import Tasks
+from chassis.receiving.views import StateView, View
+from chassis.running.auth import Directory
+from contracts.catalog import Catalog
+from contracts.fact import Fact
+
+Policy = Mapping[str, frozenset[str]]
+"""Operation (the handler's name) to the roles that may use it; any one of them is enough."""
+
+ANYONE = "anyone"
+"""In a policy: everybody the service recognises in the program."""
+FOUNDER = "founder"
+"""In a policy: the few subjects that may open programs, from the settings."""
+TOKEN = "token"  # noqa: S105 - a word of the policy, not a secret
+"""In a policy: whoever has a valid token, recognised or not."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service. `python -m services.<name>` runs it."""
+
+    name: str
+    catalog: Catalog
+    views: tuple[View[Any], ...]
+    states: tuple[StateView[Any], ...]
+    tasks: Tasks
+    router: APIRouter
+    policy: Policy
+    directory: Directory
+
+    def hears(self) -> frozenset[type[Fact]]:
+        """Every fact that a view folds or a task is for."""
+        return self.tasks.hears.union(*(v.hears for v in self.views))
