@@ -85,7 +85,7 @@ def to_headers(e: Envelope) -> Headers:
 
 def from_headers(headers: Sequence[tuple[str, bytes]]) -> Envelope:
     """The envelope of a record. Raises `Unreadable`, naming the header that is missing or wrong."""
-    h = dict(headers)
+    h = {name: value for name, value in headers if value is not None}  # Kafka allows a header without a value
     try:
         if h["ce_specversion"] != b"1.0":
             raise Unreadable(f"ce_specversion is {h['ce_specversion']!r}, not 1.0")
@@ -94,13 +94,16 @@ def from_headers(headers: Sequence[tuple[str, bytes]]) -> Envelope:
         first, _, last = h["ce_range"].decode().partition("-")
         stream = h["ce_subject"].decode()
         parts(stream)
+        at = datetime.fromisoformat(h["ce_time"].decode())
+        if at.tzinfo is None:
+            raise Unreadable(f"ce_time {at} has no zone")
         envelope = Envelope(
             service=service,
             type=type_,
             v=int(schema.rpartition(":")[2]),
             stream=stream,
             version=int(h["ce_sequence"]),
-            at=datetime.fromisoformat(h["ce_time"].decode()),
+            at=at,
             digest=h["ce_digest"].decode(),
             commit=h["ce_commit"].decode(),
             first=int(first),
@@ -116,8 +119,8 @@ def from_headers(headers: Sequence[tuple[str, bytes]]) -> Envelope:
         raise Unreadable(str(wrong)) from None
     if prefix != "counterpoint" or schema != f"{SCHEMA_URN}{type_}:{envelope.v}":
         raise Unreadable(f"ce_type {h['ce_type']!r} and ce_dataschema {schema!r} are not ours")
-    if h["ce_id"] != envelope.id.encode():
-        raise Unreadable(f"ce_id {h['ce_id']!r} is not {envelope.id!r}")
+    if h.get("ce_id") != envelope.id.encode():
+        raise Unreadable(f"ce_id {h.get('ce_id')!r} is not {envelope.id!r}")
     if not 1 <= envelope.first <= envelope.version <= envelope.last:
         raise Unreadable(f"version {envelope.version} is outside its commit {first}-{last}")
     return envelope
