@@ -56,7 +56,7 @@ not know, and take a word you do not know as *unknown*. No fact has a name, a ma
 
 
 class Undocumented(Exception):
-    """The catalogue cannot be made: a service cannot be asked, or a fact has no sample."""
+    """The catalogue cannot be made: a service or a sample is missing, a fact is heard by nobody or by the wrong one."""
 
 
 Hearers = dict[str, list[str]]
@@ -74,7 +74,10 @@ def hearers() -> Hearers:
 
 
 def hears(service: str) -> frozenset[type[Fact]]:
-    """The facts one service subscribes to, as the service itself says. Raises `Undocumented` where it does not."""
+    """The facts one service subscribes to, as the service itself says.
+
+    Raises `Undocumented` where it does not say, or where it wants what it can never hear.
+    """
     try:
         facts: frozenset[type[Fact]] = importlib.import_module(f"services.{service}.service").SERVICE.hears()
     except (ImportError, AttributeError) as wrong:
@@ -82,7 +85,19 @@ def hears(service: str) -> frozenset[type[Fact]]:
     strangers = [fact.__name__ for fact in facts if CATALOG.facts.get(fact.__name__) is not fact]
     if strangers:
         raise Undocumented(f"{service} hears facts that nobody says: {', '.join(sorted(strangers))}")
+    sealed = [f.__name__ for f in facts if f.category.audience is Audience.sealed and f.category.service != service]
+    if sealed:
+        raise Undocumented(f"{service} hears facts that another service seals: {', '.join(sorted(sealed))}")
     return facts
+
+
+def unheard(heard: Hearers) -> list[str]:
+    """The published facts that nobody outside their own service wants: they should be sealed, or not be said."""
+    return [
+        name
+        for name, fact in CATALOG.facts.items()
+        if fact.category.audience is not Audience.sealed and not set(heard[name]) - {fact.category.service}
+    ]
 
 
 def page(heard: Hearers) -> str:
@@ -164,7 +179,7 @@ def _rows(node: dict[str, Any], whole: dict[str, Any], within: str = "") -> Iter
         default = field.get("default")
         notes = [
             "" if name in required else f"Default {json.dumps(default)}." if default is not None else "Optional.",
-            field.get("description", ""),
+            field.get("description") or resolve(field, whole).get("description", ""),
         ]
         group = resolve(field.get("items", field), whole)
         yield f"| `{within}{name}` | {in_words(field, whole)} | {' '.join(filter(None, notes))} |"
@@ -195,7 +210,10 @@ def drift(wanted: dict[Path, str]) -> list[str]:
 
 def generated() -> dict[Path, str]:
     """Every generated file and its text."""
-    return {SCHEMAS / name: text for name, text in all_schemas().items()} | {PAGE: page(hearers())}
+    heard = hearers()
+    if nobody := unheard(heard):
+        raise Undocumented(f"published, but heard by nobody: {', '.join(nobody)}")
+    return {SCHEMAS / name: text for name, text in all_schemas().items()} | {PAGE: page(heard)}
 
 
 def main(arguments: list[str]) -> int:
