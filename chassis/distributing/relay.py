@@ -1,0 +1,279 @@
+"""The relay: sweep what is pending by key, send one batch per partition, await the answer, mark."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from opentelemetry.trace import Span, SpanKind
+
+from chassis.deciding.journal import COLLECTION, Commit
+from chassis.distributing.latest import LatestStore
+from chassis.distributing.producer import Outgoing, Producer
+from chassis.distributing.slots import partition_of
+from chassis.running.mongo import SNAPSHOT_READ, Database, Document, DuplicateKeyError
+from chassis.running.telemetry import METRICS, is_sampled, start, traceparent_of
+from contracts.catalog import Catalog
+from contracts.envelope import Envelope, to_headers
+from contracts.streams import parts
+from contracts.types import instant_text
+
+LEASES = "leases"
+PAGE = 2000
+"""Commits read at once. A stream that is cut by the end of a page goes on in the next sweep, after the mark."""
+
+Lane = tuple[str, int]
+"""A topic and a partition of it."""
+
+_log = logging.getLogger("counterpoint.relay")
+
+
+class Relay:
+    """Publishes one service's journal. Whatever kills it, the first occurrence of each version is in order.
+
+    One relay of a service works, the others stand by: a lease on the database's clock saves the topics from being
+    written twice for ever. No correctness rests on it.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        catalog: Catalog,
+        database: Database,
+        latest: LatestStore,
+        connect: Callable[[], Producer],
+        *,
+        now: Callable[[], datetime],
+        partitions: int,
+        sweep_seconds: float = 0.25,
+        lease_seconds: float = 10.0,
+        watch: bool = False,
+    ) -> None:
+        self._service = service
+        self._catalog = catalog
+        self._database = database
+        self._latest = latest
+        self._connect = connect
+        self._now = now
+        self._partitions = partitions
+        self._sweep_seconds = sweep_seconds
+        self._lease_ms = int(lease_seconds * 1000)
+        self._watch = watch
+        self._owner = secrets.token_hex(8)
+        self._producer: Producer | None = None
+        self._woken = asyncio.Event()
+        self._begin = 0
+        self.attempted = 0.0
+        # Read as of one moment: a scan that moves on while commits arrive could show version 3 and not yet 2.
+        self._journal = database.collection(COLLECTION, read_concern=SNAPSHOT_READ)
+        self._marks = database.collection(COLLECTION)
+
+    def wake(self) -> None:
+        """Something was committed in this process: do not wait for the next sweep."""
+        self._woken.set()
+
+    async def prepare(self) -> None:
+        """Create the collection of the lease."""
+        await self._database.create(LEASES)
+
+    async def run(self) -> None:
+        """Relay for ever; cancel to stop. Raises what the database or Kafka raise: the caller starts it again."""
+        loop = asyncio.get_running_loop()
+        leased_until = 0.0
+        watching = asyncio.create_task(self._wake_on_inserts()) if self._watch else None
+        try:
+            while True:
+                self.attempted = loop.time()
+                if loop.time() > leased_until - self._lease_ms / 1000 * 2 / 3:
+                    asked = loop.time()
+                    if not await self._lease():
+                        await asyncio.sleep(min(1.0, self._lease_ms / 3000))
+                        continue
+                    leased_until = asked + self._lease_ms / 1000
+                self._woken.clear()
+                if not await self.sweep():
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._woken.wait(), self._sweep_seconds)
+        finally:
+            if watching is not None:
+                watching.cancel()
+            await self._disconnect()
+            with contextlib.suppress(Exception):
+                await self._database.collection(LEASES).delete_one({"_id": "relay", "owner": self._owner})
+
+    async def sweep(self) -> int:
+        """Publish one page of what is pending; answers how many commits and state records were sent."""
+        sent = await self._sweep_latest()
+        query: Document = {"pending": True}
+        if self._begin:
+            query["slot"] = {"$gte": self._begin}
+        cursor = self._journal.find(query, batch_size=PAGE + 1).sort([("slot", 1), ("stream", 1), ("from", 1)])
+        docs = await cursor.limit(PAGE).to_list(None)
+        began, self._begin = self._begin, docs[-1]["slot"] if len(docs) == PAGE else 0
+        METRICS.pending.set(len(docs))
+        METRICS.pending_age.set((self._now() - min(d["at"] for d in docs)).total_seconds() if docs else 0)
+        if docs:
+            await self._publish([Commit.from_document(d) for d in docs])
+        # An empty rest of the slots says nothing about those before it.
+        return sent + len(docs) + (1 if began and not docs else 0)
+
+    async def _publish(self, commits: list[Commit]) -> None:
+        lanes: dict[Lane, list[Commit]] = {}
+        for commit in commits:
+            topic = self._catalog.categories[parts(commit.stream)[1]].topic
+            assert topic is not None, f"{commit.stream} is sealed and must never be pending"
+            lanes.setdefault((topic, partition_of(commit.stream, self._partitions)), []).append(commit)
+        producer = await self._connected()
+        answers = await asyncio.gather(
+            *(self._send(producer, lane, lane_commits) for lane, lane_commits in lanes.items()), return_exceptions=True
+        )
+        acknowledged: list[str] = []
+        errors: list[BaseException] = []
+        for answer, lane_commits in zip(answers, lanes.values(), strict=True):
+            if isinstance(answer, BaseException):
+                errors.append(answer)
+            else:
+                acknowledged += [c.id for c in lane_commits]
+                METRICS.relayed.add(answer)
+        if acknowledged:
+            # At majority: a weaker mark is not seen by the next sweep, which would send everything again.
+            await self._marks.update_many({"_id": {"$in": acknowledged}}, {"$unset": {"pending": 1}})
+        if errors:
+            self._begin = 0
+            await self._disconnect()
+            raise errors[0]
+
+    async def _send(self, producer: Producer, lane: Lane, commits: list[Commit]) -> int:
+        spans = [_span(commit, lane) for commit in commits]
+        records = [
+            record for commit, span in zip(commits, spans, strict=True) for record in self._records(commit, span)
+        ]
+        try:
+            await producer.send(*lane, records)
+        except BaseException as error:
+            for span in spans:
+                if span:
+                    span.set_attribute("error.type", type(error).__name__)
+            raise
+        finally:
+            for span in spans:
+                if span:
+                    span.end()
+        return len(records)
+
+    def _records(self, commit: Commit, span: Span | None) -> list[Outgoing]:
+        key = commit.stream.encode()
+        hop = traceparent_of(span).encode() if span and traceparent_of(span) else None  # type: ignore[union-attr]
+        made = []
+        for n, event in enumerate(commit.events):
+            headers = to_headers(
+                Envelope(
+                    service=self._service,
+                    type=event.type,
+                    v=event.v,
+                    stream=commit.stream,
+                    version=commit.first + n,
+                    at=commit.at,
+                    digest=commit.digest,
+                    commit=commit.id,
+                    first=commit.first,
+                    last=commit.last,
+                    command=commit.command_id,
+                    correlation=commit.meta.correlation,
+                    causation=commit.meta.causation,
+                    traceparent=commit.meta.traceparent,
+                )
+            )
+            if hop:
+                headers[-1] = ("traceparent", hop)
+            made.append(Outgoing(key, event.data.encode(), headers))
+        return made
+
+    async def _sweep_latest(self) -> int:
+        docs = await self._latest.unsent(PAGE)
+        if not docs:
+            return 0
+        producer = await self._connected()
+        lanes: dict[Lane, list[Document]] = {}
+        for doc in docs:
+            lanes.setdefault((doc["topic"], partition_of(doc["key"], self._partitions)), []).append(doc)
+        try:
+            await asyncio.gather(
+                *(producer.send(*lane, [self._state(d) for d in lane_docs]) for lane, lane_docs in lanes.items())
+            )
+        except Exception:
+            await self._disconnect()
+            raise
+        await self._latest.sent(docs)
+        return len(docs)
+
+    def _state(self, doc: Document) -> Outgoing:
+        headers = [
+            ("ce_specversion", b"1.0"),
+            ("content-type", b"application/json"),
+            ("ce_id", f"{doc['key']}@{doc['rev']}".encode()),
+            ("ce_source", f"/counterpoint/{self._service}".encode()),
+            ("ce_type", doc["topic"].encode()),
+            ("ce_subject", doc["key"].encode()),
+            ("ce_time", instant_text(self._now()).encode()),
+        ]
+        return Outgoing(doc["key"].encode(), doc["value"].encode(), headers)
+
+    # -- connection and lease ---------------------------------------------------------------------------------------
+
+    async def _connected(self) -> Producer:
+        if self._producer is None:
+            producer = self._connect()
+            await producer.start()
+            self._producer = producer
+        return self._producer
+
+    async def _disconnect(self) -> None:
+        """After any error the producer may hold what it could not send: it is given up whole."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            with contextlib.suppress(Exception):
+                await producer.close()
+
+    async def _lease(self) -> bool:
+        free: list[Document] = [{"owner": self._owner}, {"$expr": {"$lt": ["$until", "$$NOW"]}}]
+        until = {"$dateAdd": {"startDate": "$$NOW", "unit": "millisecond", "amount": self._lease_ms}}
+        try:
+            await self._database.collection(LEASES).find_one_and_update(
+                {"_id": "relay", "$or": free}, [{"$set": {"owner": self._owner, "until": until}}], upsert=True
+            )
+        except DuplicateKeyError:
+            return False
+        return True
+
+    async def _wake_on_inserts(self) -> None:
+        """Commits of other processes: a change stream says so at once. Without it the sweep still finds them."""
+        while True:
+            try:
+                stream: Any = self._database.watch_inserts(COLLECTION)
+                async with stream:
+                    async for _ in stream:
+                        self._woken.set()
+            except Exception as error:
+                _log.warning("the change stream ended: %s", type(error).__name__)
+                await asyncio.sleep(1)
+
+
+def _span(commit: Commit, lane: Lane) -> Span | None:
+    if not is_sampled(commit.meta.traceparent):
+        return None
+    return start(
+        f"send {lane[0]}",
+        SpanKind.PRODUCER,
+        commit.meta.traceparent,
+        messaging__system="kafka",
+        messaging__operation__type="send",
+        messaging__destination__name=lane[0],
+        messaging__destination__partition__id=str(lane[1]),
+        messaging__kafka__message__key=commit.stream,
+    )

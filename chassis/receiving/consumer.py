@@ -1,0 +1,251 @@
+"""The consumer: FastStream subscribes and polls; where each partition goes on is our own checkpoint's word."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import IllegalStateError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from faststream.message import StreamMessage
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind
+
+from chassis.receiving.inbox import Inbox, Lost, Place
+from chassis.receiving.records import Record
+from chassis.running.telemetry import METRICS, is_sampled, start
+
+_log = logging.getLogger("counterpoint.consumer")
+_COMMIT_EVERY = 5.0
+
+
+@dataclass(frozen=True)
+class Lag:
+    """How far one partition is behind: records, and the age in seconds of the oldest that has not been applied."""
+
+    topic: str
+    partition: int
+    offset: int
+    end: int
+    seconds: float
+
+    @property
+    def behind(self) -> int:
+        return max(0, self.end - self.offset)
+
+
+class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Feeds one inbox. Kafka's own committed offsets are for dashboards; nothing is read from them."""
+
+    def __init__(self, inbox: Inbox, bootstrap: str, *, batch_records: int = 500, stop_seconds: float = 8.0) -> None:
+        self._inbox = inbox
+        self._states = {s.topic for s in inbox.states}
+        self._ready: set[Place] = set()
+        self._fresh: set[Place] = set()
+        self._stamps: dict[Place, float] = {}
+        self._began = time.time()
+        self._committed_at = 0.0
+        self.attempted = asyncio.get_running_loop().time()
+        self._broker = KafkaBroker(
+            bootstrap,
+            apply_types=False,
+            allow_auto_create_topics=False,
+            graceful_timeout=stop_seconds,
+            logger=None,
+        )
+        self._subscriber = self._broker.subscriber(
+            *inbox.topics,
+            group_id=inbox.name,
+            batch=True,
+            ack_policy=AckPolicy.MANUAL,
+            auto_offset_reset="earliest",
+            max_records=batch_records,
+            batch_timeout_ms=50,
+            session_timeout_ms=10_000,
+            listener=self,
+            parser=_parse,
+            decoder=_decode,
+        )
+        self._subscriber(self._handle)
+
+    async def start(self) -> None:
+        """Subscribe and begin to poll."""
+        await self._broker.start()
+
+    async def stop(self) -> None:
+        """Finish the batch in hand, leave the group, end the session."""
+        await self._broker.stop()
+        await self._inbox.close()
+
+    @property
+    def assigned(self) -> bool:
+        """Whether any partition is ours and ready."""
+        return bool(self._ready)
+
+    @property
+    def _kafka(self) -> Any:
+        return self._subscriber.consumer
+
+    # -- rebalancing ------------------------------------------------------------------------------------------------
+
+    async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        """Somebody else's now."""
+        places = {(tp.topic, tp.partition) for tp in revoked}
+        self._ready -= places
+        self._inbox.leave(places)
+
+    async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        """Ours now: end the predecessor's transaction, go on from the checkpoint."""
+        await self._take([(tp.topic, tp.partition) for tp in assigned])
+
+    async def _take(self, places: Sequence[Place]) -> None:
+        while True:
+            try:
+                taken = await self._inbox.take(places)
+                break
+            except Exception as error:
+                _log.warning("cannot take %d partitions yet: %s", len(places), type(error).__name__)
+                await asyncio.sleep(0.5)
+        for place, offset in taken.items():
+            self._seek(place, offset)
+        # Records of the old position may be in hand already; the first batch of each partition is fetched again.
+        self._fresh |= taken.keys()
+        self._ready |= taken.keys()
+
+    def _seek(self, place: Place, offset: int) -> None:
+        try:
+            self._kafka.seek(TopicPartition(*place), offset)
+        except IllegalStateError:
+            self._ready.discard(place)  # revoked meanwhile
+
+    # -- records ----------------------------------------------------------------------------------------------------
+
+    async def _handle(self, records: tuple[Record, ...]) -> None:
+        """Give a batch effect. Nothing may be raised here: a batch whose handler raises is skipped for ever."""
+        self.attempted = asyncio.get_running_loop().time()
+        try:
+            await self._apply(records)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            if not isinstance(error, Lost):
+                _log.warning("a batch goes back: %s: %s", type(error).__name__, str(error)[:300])
+            await self._go_back({(r.topic, r.partition) for r in records})
+
+    async def _apply(self, records: Sequence[Record]) -> None:
+        due = self._in_place(records)
+        if not due:
+            return
+        span = None
+        if any(is_sampled(_traceparent(r)) for r in due):
+            span = start(
+                f"{self._inbox.name} batch",
+                SpanKind.CONSUMER,
+                messaging__system="kafka",
+                messaging__operation__type="receive",
+                messaging__batch__message_count=len(due),
+                messaging__consumer__group__name=self._inbox.name,
+            )
+            with trace.use_span(span, end_on_exit=True):
+                await self._inbox.apply(due)
+        else:
+            await self._inbox.apply(due)
+        for record in due:
+            self._stamps[record.topic, record.partition] = record.timestamp / 1000
+        await self._commit_for_dashboards()
+
+    def _in_place(self, records: Sequence[Record]) -> list[Record]:
+        """The records that go on exactly where the checkpoints are."""
+        expected = dict(self._inbox.offsets)
+        sought: set[Place] = set()
+        due: list[Record] = []
+        for record in records:
+            place = (record.topic, record.partition)
+            if place not in self._ready or place in sought or place not in expected:
+                continue
+            gap = record.offset > expected[place] and record.topic not in self._states
+            if place in self._fresh or gap:
+                self._fresh.discard(place)
+                self._seek(place, expected[place])
+                sought.add(place)
+            elif record.offset >= expected[place]:
+                due.append(record)
+                expected[place] = record.offset + 1
+        return due
+
+    async def _go_back(self, places: set[Place]) -> None:
+        """Something went wrong: read again where the checkpoints are, and go on from there."""
+        while True:
+            await asyncio.sleep(0.1)
+            try:
+                found = await self._inbox.positions(places)
+                break
+            except Exception as error:
+                _log.warning("cannot read the checkpoints: %s", type(error).__name__)
+                await asyncio.sleep(0.5)
+        for place, offset in found.items():
+            self._seek(place, offset)
+        lost = places - found.keys()
+        self._ready -= lost
+        if lost:
+            await asyncio.sleep(0.5)
+            mine = {(tp.topic, tp.partition) for tp in self._kafka.assignment()}
+            if lost & mine:
+                await self._take(sorted(lost & mine))
+
+    async def _commit_for_dashboards(self) -> None:
+        if time.monotonic() - self._committed_at > _COMMIT_EVERY:
+            self._committed_at = time.monotonic()
+            offsets = {TopicPartition(*p): o for p, o in self._inbox.offsets.items() if p in self._ready and o}
+            try:
+                await self._kafka.commit(offsets)
+            except Exception as error:
+                _log.debug("offsets for dashboards: %s", type(error).__name__)
+
+    # -- lag --------------------------------------------------------------------------------------------------------
+
+    def caught_up(self) -> bool:
+        """Whether everything that was fetched or announced so far has been applied; cheap, may be a moment old."""
+        for place in self._ready:
+            try:
+                end = self._kafka.highwater(TopicPartition(*place))
+            except (IllegalStateError, AssertionError):
+                return False
+            if end is not None and self._inbox.offsets.get(place, 0) < end:
+                return False
+        return bool(self._ready)
+
+    async def lag(self) -> list[Lag]:
+        """How far behind each of our partitions is, asked of Kafka now."""
+        tps = [TopicPartition(*p) for p in sorted(self._ready)]
+        ends = await self._kafka.end_offsets(tps) if tps else {}
+        now = time.time()
+        found = []
+        for tp in tps:
+            place = (tp.topic, tp.partition)
+            offset, end = self._inbox.offsets.get(place, 0), ends[tp]
+            seconds = now - self._stamps.get(place, self._began) if end > offset else 0.0
+            found.append(Lag(tp.topic, tp.partition, offset, end, round(seconds, 3)))
+        METRICS.lag.set(max((x.seconds for x in found), default=0.0))
+        return found
+
+
+def _traceparent(record: Record) -> str | None:
+    for name, value in record.headers:
+        if name == "traceparent":
+            return value.decode(errors="replace")
+    return None
+
+
+async def _parse(message: Any) -> StreamMessage[Any]:
+    return StreamMessage(raw_message=message, body=b"", message_id="")
+
+
+async def _decode(message: StreamMessage[Any]) -> Any:
+    return message.raw_message
