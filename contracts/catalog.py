@@ -26,7 +26,10 @@ class NewerVersion(Unreadable):
 
 
 class Catalog:
-    """All facts of the given modules. Raises at construction where two claim one name or a chain of upcasts has a gap."""
+    """All facts of the given modules.
+
+    Raises at construction where two claim one name or a chain of upcasts has a gap.
+    """
 
     def __init__(self, modules: Iterable[ModuleType], upcasts: Mapping[tuple[str, int], Upcast] | None = None) -> None:
         self.facts: dict[str, type[Fact]] = {}

@@ -58,7 +58,7 @@ Tag = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{2,40}$")]
 """An entry of the program's taxonomy."""
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 """A SHA-256, in hexadecimal."""
-StreamVersion = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+/[a-z-]+/[a-z0-9_]+@[1-9][0-9]*$")]
+StreamVersion = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+/[a-z-]+/[a-z0-9_-]+@[1-9][0-9]*$")]
 """`<stream>@<version>`: one event of one stream; also its `ce_id`."""
 
 

@@ -170,15 +170,13 @@ class Commands:
                     await write(session)
         return outcome
 
-    def _decide(
-        self, origin: Origin, on: Sequence[On], found: dict[str, list[Commit]]
-    ) -> tuple[list[Commit], Outcome]:
+    def _decide(self, origin: Origin, on: Sequence[On], found: dict[str, list[Commit]]) -> tuple[list[Commit], Outcome]:
         repeated = [c for o in on for c in found[o.stream] if c.command_id == origin.command_id]
         if repeated:
             if any(c.body_digest != origin.body_digest for c in repeated):
                 raise KeyReused("this idempotency key was used with another body")
-            facts = tuple(f for c in repeated for f in c.facts(self.catalog))
-            return [], Outcome(tuple(f"{c.stream}@{c.last}" for c in repeated), facts, repeated=True)
+            known = tuple(f for c in repeated for f in c.facts(self.catalog))
+            return [], Outcome(tuple(f"{c.stream}@{c.last}" for c in repeated), known, repeated=True)
         now = self.now()
         made: list[Commit] = []
         all_facts: list[Fact] = []

@@ -48,9 +48,7 @@ class Documents:
         docs = await self._collection.find(query, batch_size=5000).sort("_id", 1).limit(limit).to_list(None)
         return [d["doc"] for d in docs]
 
-    async def _replace(
-        self, kind: str, scope: str, id: str, doc: Mapping[str, Any], session: Session | None
-    ) -> None:
+    async def _replace(self, kind: str, scope: str, id: str, doc: Mapping[str, Any], session: Session | None) -> None:
         whole = {"_id": _key(kind, scope, id), "kind": kind, "scope": scope, "doc": dict(doc)}
         await self._collection.replace_one({"_id": whole["_id"]}, whole, upsert=True, session=session)
 

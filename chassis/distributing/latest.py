@@ -28,7 +28,11 @@ class LatestStore:
     async def prepare(self) -> None:
         """Create the relay's work list."""
         await self._collection.create_indexes(
-            [IndexModel([("topic", ASCENDING), ("_id", ASCENDING)], name="dirty", partialFilterExpression={"dirty": True})]
+            [
+                IndexModel(
+                    [("topic", ASCENDING), ("_id", ASCENDING)], name="dirty", partialFilterExpression={"dirty": True}
+                )
+            ]
         )
 
     async def get(self, topic: str, key: str) -> Document | None:

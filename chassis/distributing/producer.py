@@ -42,7 +42,6 @@ class Producer:
         """Connect."""
         await self._kafka.start()
 
-
     async def send(self, topic: str, partition: int, records: Sequence[Outgoing]) -> None:
         """Send records to a partition, in order; returns once all replicas have them."""
         batch = self._kafka.create_batch()

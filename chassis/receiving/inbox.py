@@ -169,9 +169,7 @@ class Inbox:
             self.wake_tasks()
         return folding.applied
 
-    def _read(
-        self, records: Sequence[Record], unfit: str | None
-    ) -> tuple[list[Heard], list[Latest], list[Document]]:
+    def _read(self, records: Sequence[Record], unfit: str | None) -> tuple[list[Heard], list[Latest], list[Document]]:
         heard: list[Heard] = []
         latest: list[Latest] = []
         foreign: list[Document] = []

@@ -8,7 +8,10 @@ from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
 from chassis.deciding.commands import Origin, Outcome, Side
+from chassis.deciding.contents import Contents
 from chassis.deciding.decider import Aggregate, On, S
+from chassis.deciding.documents import Documents
+from chassis.distributing.latest import LatestStore
 from chassis.receiving.records import Heard
 from chassis.receiving.views import Views
 from chassis.running.mongo import Document
@@ -19,6 +22,10 @@ from contracts.streams import parts
 COLLECTION = "tasks"
 
 F = TypeVar("F", bound=Fact)
+
+
+class NotYet(Exception):
+    """A task needs something that has not been heard here yet: try again in a moment; it does not count as failing."""
 
 
 class Work(Protocol):
@@ -38,12 +45,25 @@ class Work(Protocol):
     def views(self) -> Views: ...
 
     @property
+    def documents(self) -> Documents: ...
+
+    @property
+    def latest(self) -> LatestStore: ...
+
+    @property
+    def contents(self) -> Contents: ...
+
+    @property
     def origin(self) -> Origin: ...
 
     def now(self) -> datetime: ...
 
     async def read(self, aggregate: Aggregate[S], stream: str) -> tuple[S, int]:
         """The exact state of one of this service's own streams, and its version."""
+        ...
+
+    async def scan(self, aggregate: Aggregate[S], scope: str) -> list[tuple[str, S]]:
+        """Every stream of one kind in a scope with its state."""
         ...
 
     async def run(self, *on: On, step: str = "", also: Sequence[Side] = ()) -> Outcome:

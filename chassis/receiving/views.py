@@ -114,9 +114,7 @@ class Views:
     ) -> list[Found[R]]:
         """Rows of one scope whose fields match `where` (MongoDB's operators), by stream; `after` continues a page."""
         docs = await self._query(view.name, scope, where, limit, after)
-        return [
-            Found(d["_id"], d["v"], view.row.model_validate(d["doc"]), d.get("parked") is not None) for d in docs
-        ]
+        return [Found(d["_id"], d["v"], view.row.model_validate(d["doc"]), d.get("parked") is not None) for d in docs]
 
     async def find_latest(
         self, view: StateView[M], scope: str, where: Mapping[str, Any] | None = None, *, limit: int = 100_000

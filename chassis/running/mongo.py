@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -77,7 +77,7 @@ class RoundTrips(CommandListener):
 
 
 class Database:
-    """One service's database. All writes are at majority. `gate` bounds concurrent commands, first come first served."""
+    """One service's database; all writes are at majority. `gate` bounds concurrent commands, first come first served."""
 
     def __init__(self, uri: str, name: str, *, driver: str = "motor", concurrency: int = 16) -> None:
         self.round_trips = RoundTrips()
@@ -122,7 +122,7 @@ class Database:
         A commit whose answer was lost is asked for again, once: it is the same transaction.
         """
         own = session is None
-        s = await self.start_session() if own else session
+        s: Any = await self.start_session() if own else session
         try:
             starting = s.start_transaction(read_concern=SNAPSHOT_READ, write_concern=MAJORITY)
             if not self._motor:
@@ -131,10 +131,8 @@ class Database:
                 yield s
             except BaseException:
                 if s.in_transaction:
-                    try:
+                    with suppress(PyMongoError):  # the first error says more
                         await s.abort_transaction()
-                    except PyMongoError:
-                        pass  # the first error says more
                 raise
             await self._commit(s)
         finally:

@@ -21,7 +21,7 @@ _log = logging.getLogger("counterpoint.http")
 
 
 class Problem(Exception):
-    """An answer that is not what was asked for. `code` names the problem type for ever; `pointer` the field at fault."""
+    """An answer that is not what was asked for. `code` names the type of problem; `pointer` the field at fault."""
 
     def __init__(
         self,

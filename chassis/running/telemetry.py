@@ -141,7 +141,7 @@ def traceparent_of(span: Span) -> str | None:
 def start(
     name: str, kind: SpanKind, parent: str | None = None, links: Sequence[Link] = (), **attributes: str | int | bool
 ) -> Span:
-    """Start a span below `parent` (a `traceparent`). Attribute names use `__` for a dot and must be on the allow-list."""
+    """Start a span below `parent` (a `traceparent`). Attribute names have `__` for a dot and are on the allow-list."""
     named = {k.replace("__", "."): v for k, v in attributes.items()}
     if not named.keys() <= ALLOWED:
         raise ValueError(f"not on the allow-list: {sorted(named.keys() - ALLOWED)}")

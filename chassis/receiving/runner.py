@@ -1,0 +1,244 @@
+"""The task runner: takes due rows, in order per key, and turns each into commands; retries, then parks."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import trace
+from opentelemetry.trace import Span, SpanKind
+
+from chassis.deciding.commands import Conflict, Origin, Outcome, Side, command_id
+from chassis.deciding.decider import Aggregate, On, Refused, S
+from chassis.receiving.tasks import COLLECTION, NotYet, Task
+from chassis.receiving.views import Views
+from chassis.running.mongo import ASCENDING, Document, IndexModel, PyMongoError
+from chassis.running.telemetry import METRICS, is_sampled, start, traceparent_of
+from contracts.envelope import Unreadable
+from contracts.streams import parts
+
+if TYPE_CHECKING:
+    from chassis.running.runtime import Runtime
+
+PAGE = 200
+ATTEMPTS = 12
+"""Tries of a task that fails for no business reason; after them, some minutes later, it is parked."""
+_LEASE = timedelta(seconds=60)
+_CLOCK_CHECK = 5.0
+
+_log = logging.getLogger("counterpoint.tasks")
+
+
+@dataclass
+class _Work:
+    """What one row's task may use."""
+
+    runtime: Runtime
+    row: Document
+    traceparent: str | None
+
+    def __post_init__(self) -> None:
+        self.scope: str = self.row["scope"]
+        self.event: str = self.row["event"]
+        self.views: Views = self.runtime.inbox.reader
+        self.documents = self.runtime.documents
+        self.latest = self.runtime.latest
+
+    @property
+    def contents(self) -> Any:
+        return self.runtime.contents
+
+    @property
+    def origin(self) -> Origin:
+        return Origin(
+            command_id=command_id("task", self.row["_id"]),
+            body_digest="task",
+            correlation=self.row["correlation"],
+            causation=self.event,
+            traceparent=self.traceparent,
+        )
+
+    def now(self) -> datetime:
+        return self.runtime.clock.now()
+
+    async def read(self, aggregate: Aggregate[S], stream: str) -> tuple[S, int]:
+        return await self.runtime.commands.read(aggregate, stream)
+
+    async def scan(self, aggregate: Aggregate[S], scope: str) -> list[tuple[str, S]]:
+        return await self.runtime.commands.scan(aggregate, scope)
+
+    async def run(self, *on: On, step: str = "", also: Sequence[Side] = ()) -> Outcome:
+        return await self.runtime.run(self.origin.step(step), *on, also=also)
+
+
+class Runner:
+    """Runs one service's tasks. Several processes may: a row is leased, and each of its commands is idempotent."""
+
+    def __init__(self, runtime: Runtime, *, sweep_seconds: float = 0.25, concurrency: int = 16) -> None:
+        self._runtime = runtime
+        self._tasks = runtime.service.tasks
+        self._collection = runtime.database.collection(COLLECTION)
+        self._sweep_seconds = sweep_seconds
+        self._gate = asyncio.Semaphore(concurrency)
+        self._owner = secrets.token_hex(8)
+        self._woken = asyncio.Event()
+        self._skew = timedelta(0)
+        self._skew_at = -_CLOCK_CHECK
+        self.attempted = 0.0
+
+    def wake(self) -> None:
+        """Rows were written in this process."""
+        self._woken.set()
+
+    async def prepare(self) -> None:
+        """Create the indexes."""
+        await self._collection.create_indexes(
+            [
+                IndexModel([("state", ASCENDING), ("due", ASCENDING), ("order", ASCENDING)], name="due"),
+                IndexModel([("state", ASCENDING), ("not_before", ASCENDING)], name="waiting"),
+            ]
+        )
+
+    async def run(self) -> None:
+        """Run tasks for ever; cancel to stop."""
+        while True:
+            self.attempted = asyncio.get_running_loop().time()
+            self._woken.clear()
+            if not await self.sweep():
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._woken.wait(), self._sweep_seconds)
+
+    async def sweep(self) -> int:
+        """Run the first due row of each key; answers how many rows were finished."""
+        now = await self._now()
+        ready = {
+            "state": "open",
+            "due": {"$lte": now},
+            "$or": [{"not_before": None}, {"not_before": {"$lte": now}}],
+        }
+        rows = await self._collection.find(ready).sort([("due", 1), ("order", 1)]).limit(PAGE).to_list(None)
+        METRICS.tasks_due.set(len(rows))
+        METRICS.tasks_late.set((now - rows[0]["due"]).total_seconds() if rows else 0)
+        if not rows:
+            return 0
+        blocked = await self._blocked(now)
+        first: dict[str, Document] = {}
+        for row in rows:
+            if row["key"] not in first and not any(b < _place(row) for b in blocked.get(row["key"], ())):
+                first[row["key"]] = row
+        finished = await asyncio.gather(*(self._guarded(row, now) for row in first.values()))
+        return sum(finished)
+
+    async def _blocked(self, now: datetime) -> dict[str, list[tuple[datetime, str]]]:
+        """Rows that wait for a later try or for somebody: the rows of their key behind them wait as well."""
+        cursor = self._collection.find(
+            {"$or": [{"state": "parked"}, {"state": "open", "not_before": {"$gt": now}}]},
+            {"key": 1, "due": 1, "order": 1},
+        )
+        blocked: dict[str, list[tuple[datetime, str]]] = {}
+        async for row in cursor:
+            blocked.setdefault(row["key"], []).append(_place(row))
+        return blocked
+
+    async def _guarded(self, row: Document, now: datetime) -> bool:
+        async with self._gate:
+            try:
+                return await self._one(row, now)
+            except PyMongoError as error:
+                _log.warning("task %s goes back: %s", row["_id"], type(error).__name__)
+                return False
+
+    async def _one(self, row: Document, now: datetime) -> bool:
+        if not await self._seen(row["needs"]):
+            await self._set(row, {"not_before": now + timedelta(milliseconds=100)})
+            return False
+        free = [{"leased": None}, {"leased": {"$lt": now}}, {"owner": self._owner}]
+        claimed = await self._collection.update_one(
+            {"_id": row["_id"], "state": "open", "$or": free},
+            {"$set": {"owner": self._owner, "leased": now + _LEASE}},
+        )
+        if claimed.matched_count != 1:
+            return False
+        span = _span(row)
+        try:
+            with trace.use_span(span) if span else contextlib.nullcontext():
+                await self._do(row, traceparent_of(span) if span else row["traceparent"])
+        except NotYet:
+            await self._set(row, {"not_before": now + timedelta(milliseconds=200), "leased": None})
+            return False
+        except Exception as error:
+            await self._failed(row, error, now)
+            return False
+        finally:
+            if span:
+                span.end()
+        await self._collection.delete_one({"_id": row["_id"]})
+        return True
+
+    async def _do(self, row: Document, traceparent: str | None) -> None:
+        task: Task[Any] = self._tasks.by_name[row["task"]]
+        fact = self._tasks.fact(row, self._runtime.service.catalog)
+        try:
+            await task.do(fact, _Work(self._runtime, row, traceparent))
+        except Refused as refusal:
+            if refusal.code not in task.refused:
+                raise
+
+    async def _failed(self, row: Document, error: Exception, now: datetime) -> None:
+        attempts = row["attempts"] + 1
+        final = isinstance(error, Refused | Unreadable | KeyError) or attempts >= ATTEMPTS
+        change: Document = {"attempts": attempts, "leased": None, "error": f"{type(error).__name__}: {error}"[:500]}
+        if final:
+            change |= {"state": "parked", "parked_at": now}
+            _log.error("task %s is parked: %s", row["_id"], change["error"])
+        else:
+            change["not_before"] = now + timedelta(seconds=min(60.0, 0.05 * 2**attempts))
+            level = logging.DEBUG if isinstance(error, Conflict) else logging.WARNING
+            _log.log(level, "task %s is tried again: %s", row["_id"], change["error"])
+        await self._set(row, change)
+
+    async def _set(self, row: Document, change: Document) -> None:
+        await self._collection.update_one({"_id": row["_id"]}, {"$set": change})
+
+    async def _seen(self, needs: Sequence[str]) -> bool:
+        for need in needs:
+            stream, _, version = need.rpartition("@")
+            if parts(stream)[1] in self._runtime.inbox.categories:
+                if await self._runtime.inbox.reader.version(stream) < int(version):
+                    return False
+        return True
+
+    async def _now(self) -> datetime:
+        """The database's clock, so that all processes agree, plus what the local stack has travelled."""
+        real = datetime.now(tz=self._runtime.clock.now().tzinfo)
+        if self.attempted - self._skew_at >= _CLOCK_CHECK or self._skew_at < 0:
+            self._skew = await self._runtime.database.now() - real
+            self._skew_at = self.attempted
+        return real + self._skew + self._runtime.clock.offset
+
+    async def figures(self) -> dict[str, Any]:
+        """How many rows are due and parked, and how many seconds late the oldest is."""
+        now = await self._now()
+        due = {"state": "open", "due": {"$lte": now}}
+        oldest = await self._collection.find(due, {"due": 1}).sort("due", 1).limit(1).to_list(None)
+        return {
+            "due": await self._collection.count_documents(due),
+            "parked": await self._collection.count_documents({"state": "parked"}),
+            "late_seconds": round((now - oldest[0]["due"]).total_seconds(), 3) if oldest else 0.0,
+        }
+
+
+def _place(row: Document) -> tuple[datetime, str]:
+    return row["due"], row["order"]
+
+
+def _span(row: Document) -> Span | None:
+    if not is_sampled(row["traceparent"]):
+        return None
+    return start(f"task {row['task']}", SpanKind.INTERNAL, row["traceparent"], counterpoint__task=row["task"])

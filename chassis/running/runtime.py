@@ -1,0 +1,276 @@
+"""A running service process: its parts are made, started, watched and stopped here."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import cached_property
+
+import uvicorn
+from fastapi import FastAPI
+from pydantic import ValidationError
+
+from chassis.deciding.commands import Commands, Origin, Outcome, Side
+from chassis.deciding.contents import COLLECTION as CONTENTS
+from chassis.deciding.contents import Contents
+from chassis.deciding.decider import On
+from chassis.deciding.documents import COLLECTION as DOCUMENTS
+from chassis.deciding.documents import Documents
+from chassis.deciding.journal import COLLECTION as JOURNAL
+from chassis.deciding.journal import Journal
+from chassis.distributing import topics
+from chassis.distributing.latest import COLLECTION as LATEST
+from chassis.distributing.latest import LatestStore
+from chassis.distributing.producer import Producer
+from chassis.distributing.relay import Relay
+from chassis.receiving.consumer import Consumer, Lag
+from chassis.receiving.inbox import Inbox
+from chassis.receiving.runner import Runner
+from chassis.running import health, problems, telemetry
+from chassis.running.auth import Tokens
+from chassis.running.clock import Clock
+from chassis.running.mongo import Database
+from chassis.running.problems import Problem, later
+from chassis.running.service import Service
+from chassis.running.settings import Role, Settings
+from chassis.running.tracing import Tracing
+from contracts.streams import parts
+
+STALLED_SECONDS = 60.0
+_log = logging.getLogger("counterpoint")
+
+
+class Runtime:
+    """One process of one service, in one role. Parts that need Kafka or MongoDB are started again until they run."""
+
+    def __init__(self, service: Service, settings: Settings) -> None:
+        self.service = service
+        self.settings = settings
+        self.clock = Clock(settings.clock_file)
+        self.database = Database(
+            settings.mongo_uri,
+            settings.mongo_database or f"counterpoint_{service.name}",
+            driver=settings.mongo_driver,
+            concurrency=settings.command_concurrency,
+        )
+        self.journal = Journal(self.database)
+        self.latest = LatestStore(self.database)
+        self.documents = Documents(self.database)
+        self.tokens = Tokens(settings)
+        self.relay = Relay(
+            service.name,
+            service.catalog,
+            self.database,
+            self.latest,
+            lambda: Producer(settings.kafka_bootstrap),
+            now=self.clock.now,
+            partitions=settings.partitions,
+            sweep_seconds=settings.sweep_seconds,
+            lease_seconds=settings.lease_seconds,
+            watch=settings.role is Role.relay,
+        )
+        self.commands = Commands(service.catalog, self.journal, self.database, self.clock.now, self.relay.wake)
+        self.inbox = Inbox(
+            service.name,
+            service.catalog,
+            self.database,
+            service.views,
+            service.states,
+            service.tasks,
+            self.clock.now,
+            wake_tasks=lambda: self.runner.wake(),
+        )
+        self.runner = Runner(self, sweep_seconds=settings.sweep_seconds)
+        self._consumer: Consumer | None = None
+        self._waiting = {"database", "kafka"}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @cached_property
+    def contents(self) -> Contents:
+        """Encrypted texts. Raises where no key is configured."""
+        return Contents(self.database, self.settings.content_key)
+
+    # -- what handlers and tasks use --------------------------------------------------------------------------------
+
+    async def run(self, origin: Origin, *on: On, also: Sequence[Side] = ()) -> Outcome:
+        """Run a command; at most as many at once as the database answers well, first come first served."""
+        async with self.database.gate:
+            return await self.commands.run(origin, *on, also=also)
+
+    async def wait_until_seen(self, after: str | None) -> None:
+        """Wait until the `stream@version`s of a `Counterpoint-After` header have taken effect here."""
+        wanted = [w.strip() for w in (after or "").split(",") if w.strip()]
+        if len(wanted) > 20:
+            raise Problem(400, "after", "Counterpoint-After names more than 20 versions")
+        deadline = asyncio.get_running_loop().time() + self.settings.own_write_seconds
+        for want in wanted:
+            stream, version = self._heard(want)
+            while await self.inbox.reader.version(stream) < version:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise later("not-seen-yet", f"{want} has not arrived here yet")
+                await asyncio.sleep(0.01)
+
+    def _heard(self, want: str) -> tuple[str, int]:
+        stream, _, version = want.rpartition("@")
+        try:
+            category = parts(stream)[1]
+            number = int(version)
+        except ValueError:
+            raise Problem(400, "after", f"{want!r} is not a stream and a version, such as a/b/c@1") from None
+        if category not in self.inbox.categories:
+            raise Problem(400, "after", f"this service never hears {category!r} streams")
+        return stream, number
+
+    def caught_up(self) -> bool:
+        """Whether the inbox of this process has applied everything there is; True where another process has it."""
+        return self._consumer is None or self._consumer.caught_up()
+
+    async def lag(self) -> list[Lag]:
+        """The lag of the partitions this process owns."""
+        return await self._consumer.lag() if self._consumer else []
+
+    # -- life -------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the parts of this process's role in the background."""
+        self._tasks.append(asyncio.create_task(self._start(), name="start"))
+
+    async def _start(self) -> None:
+        await self._until_done("database", self._prepare)
+        await self._until_done("kafka", self._verify_topics)
+        role = self.settings.role
+        if role.does(Role.relay):
+            self._tasks.append(asyncio.create_task(self._for_ever("relay", self.relay.run)))
+        if role.does(Role.worker):
+            self._consumer = Consumer(
+                self.inbox,
+                self.settings.kafka_bootstrap,
+                batch_records=self.settings.batch_records,
+                stop_seconds=self.settings.stop_seconds,
+            )
+            await self._until_done("subscription", self._consumer.start)
+            self._tasks.append(asyncio.create_task(self._for_ever("tasks", self.runner.run)))
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 100)  # a worker holds batches of objects: the default collects far too often
+
+    async def _prepare(self) -> None:
+        await self.database.create(JOURNAL, CONTENTS, DOCUMENTS, LATEST)
+        await self.journal.prepare()
+        await self.latest.prepare()
+        await self.documents.prepare()
+        await self.inbox.prepare()
+        await self.relay.prepare()
+        await self.runner.prepare()
+
+    async def _verify_topics(self) -> None:
+        own = {c.topic for c in self.service.catalog.categories.values() if c.service == self.service.name and c.topic}
+        await topics.verify(self.settings.kafka_bootstrap, own, self.settings.partitions)
+
+    async def _until_done(self, what: str, do: Callable[[], Awaitable[None]]) -> None:
+        self._waiting.add(what)
+        pause = 0.2
+        while True:
+            try:
+                await do()
+                break
+            except Exception as error:
+                _log.warning("%s: %s: %s", what, type(error).__name__, str(error)[:300])
+                await asyncio.sleep(pause)
+                pause = min(5.0, pause * 2)
+        self._waiting.discard(what)
+
+    async def _for_ever(self, what: str, do: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await do()
+            except Exception as error:
+                _log.warning("%s starts again: %s: %s", what, type(error).__name__, str(error)[:300])
+            await asyncio.sleep(0.5)
+
+    def waiting_for(self) -> list[str]:
+        """What is missing before this process is ready; empty when it is."""
+        waiting = set(self._waiting)
+        if self.settings.role.does(Role.worker) and not (self._consumer and self._consumer.assigned):
+            waiting.add("partitions")
+        return sorted(waiting)
+
+    def stalled(self) -> list[str]:
+        """Parts that have not even tried anything for a minute."""
+        now = asyncio.get_running_loop().time()
+        tried = {"relay": self.relay.attempted, "tasks": self.runner.attempted}
+        return [name for name, at in tried.items() if at and now - at > STALLED_SECONDS]
+
+    async def stop(self) -> None:
+        """Finish the batch in hand, publish what is left, close; in parallel where that is safe."""
+        for task in self._tasks:
+            task.cancel()
+        stopping = asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._consumer is not None:
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(self._consumer.stop(), self.settings.stop_seconds + 2)
+        await stopping
+        await self.database.close()
+
+
+def build(service: Service, settings: Settings) -> FastAPI:
+    """The service's HTTP application; its lifespan runs the other parts."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        runtime = Runtime(service, settings)
+        app.state.runtime = runtime
+        runtime.start()
+        try:
+            yield
+        finally:
+            await runtime.stop()
+
+    app = FastAPI(
+        title=f"Counterpoint {service.name}",
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,  # the bundled pages load scripts from public networks
+        redoc_url=None,
+        openapi_url=f"/{service.name}/v1/openapi.json",
+        generate_unique_id_function=lambda route: route.name,
+    )
+    if settings.role.does(Role.api):
+        app.include_router(service.router, prefix=f"/{service.name}/v1")
+    app.include_router(health.router)
+    problems.install(app)
+    app.add_middleware(Tracing)
+    return app
+
+
+def run(service: Service) -> None:
+    """Run one process of a service until it is told to stop. Exits with 2 where the settings are wrong."""
+    logging.basicConfig(
+        level=os.environ.get("COUNTERPOINT_LOG_LEVEL", "INFO"),
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+        stream=sys.stderr,
+    )
+    for noisy in ("aiokafka", "httpx", "pymongo"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    try:
+        settings = Settings()
+    except ValidationError as wrong:
+        for e in wrong.errors(include_input=False):
+            name = "_".join(str(p) for p in e["loc"]).upper()
+            sys.stderr.write(f"COUNTERPOINT_{name}: {e['msg']}\n" if name else f"{e['msg']}\n")
+        sys.exit(2)
+    provider = telemetry.setup(service.name, settings.role, settings.spans_file)
+    uvicorn.run(
+        build(service, settings),
+        host=settings.http_host,
+        port=settings.http_port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=5,
+    )
+    provider.shutdown()
