@@ -209,9 +209,9 @@ class Runner:
     async def _seen(self, needs: Sequence[str]) -> bool:
         for need in needs:
             stream, _, version = need.rpartition("@")
-            if parts(stream)[1] in self._runtime.inbox.categories:
-                if await self._runtime.inbox.reader.version(stream) < int(version):
-                    return False
+            heard = parts(stream)[1] in self._runtime.inbox.categories
+            if heard and await self._runtime.inbox.reader.version(stream) < int(version):
+                return False
         return True
 
     async def _now(self) -> datetime:

@@ -29,7 +29,7 @@ class NotYet(Exception):
 
 
 class Work(Protocol):
-    """What a task may use: it reads views and streams, and runs commands. Each step is done once, however often tried."""
+    """What a task may use: it reads views and streams, and runs commands; a step is done once, however often tried."""
 
     @property
     def scope(self) -> str:

@@ -91,7 +91,7 @@ class Keys:
 
 
 class Tokens:
-    """Verifies bearer tokens of the configured issuer. Lifetimes are judged by real time, never by a travelled clock."""
+    """Verifies bearer tokens of the configured issuer. Lifetimes are judged by real time, never a travelled clock."""
 
     def __init__(self, settings: Settings) -> None:
         self._issuer = settings.issuer
@@ -136,7 +136,7 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Directory:
-    """Where this service finds people: a state view with `person`, `subject` and `sides`, and a view of roles by person.
+    """Where this service finds people: a state view with `person`, `subject` and `sides`, and a view of their roles.
 
     What a token claims can only take roles away, never give one.
     """

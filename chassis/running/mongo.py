@@ -1,4 +1,4 @@
-"""The only file that knows which MongoDB driver runs: Motor, or PyMongo's own async client. They differ in few awaits."""
+"""The only file that knows which MongoDB driver runs: Motor or PyMongo's own async client; they differ in few awaits."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class RoundTrips(CommandListener):
 
 
 class Database:
-    """One service's database; all writes are at majority. `gate` bounds concurrent commands, first come first served."""
+    """One service's database; all writes are at majority. `gate` bounds concurrent commands, first come first."""
 
     def __init__(self, uri: str, name: str, *, driver: str = "motor", concurrency: int = 16) -> None:
         self.round_trips = RoundTrips()
