@@ -1,4 +1,4 @@
-"""The only file that knows which MongoDB driver runs: Motor or PyMongo's own async client; they differ in few awaits."""
+"""The only file that knows which MongoDB driver runs: Motor or PyMongo's async client; they differ in few awaits."""
 
 from __future__ import annotations
 
