@@ -7,7 +7,7 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from opentelemetry.trace import Span, SpanKind
@@ -16,7 +16,7 @@ from chassis.deciding.journal import COLLECTION, Commit
 from chassis.distributing.latest import LatestStore
 from chassis.distributing.producer import Outgoing, Producer
 from chassis.distributing.slots import partition_of
-from chassis.running.mongo import SNAPSHOT_READ, Database, Document, DuplicateKeyError
+from chassis.running.mongo import SNAPSHOT_READ, Database, Document
 from chassis.running.telemetry import METRICS, is_sampled, start, traceparent_of
 from contracts.catalog import Catalog
 from contracts.envelope import Envelope, to_headers
@@ -78,8 +78,10 @@ class Relay:
         self._woken.set()
 
     async def prepare(self) -> None:
-        """Create the collection of the lease."""
-        await self._database.create(LEASES)
+        """Create the lease, held by nobody."""
+        await self._database.collection(LEASES).update_one(
+            {"_id": "relay"}, {"$setOnInsert": {"owner": None, "until": datetime.fromtimestamp(0, UTC)}}, upsert=True
+        )
 
     async def run(self) -> None:
         """Relay for ever; cancel to stop. Raises what the database or Kafka raise: the caller starts it again."""
@@ -104,7 +106,9 @@ class Relay:
                 watching.cancel()
             await self._disconnect()
             with contextlib.suppress(Exception):
-                await self._database.collection(LEASES).delete_one({"_id": "relay", "owner": self._owner})
+                await self._database.collection(LEASES).update_one(
+                    {"_id": "relay", "owner": self._owner}, {"$set": {"owner": None}}
+                )
 
     async def sweep(self) -> int:
         """Publish one page of what is pending; answers how many commits and state records were sent."""
@@ -241,15 +245,12 @@ class Relay:
                 await producer.close()
 
     async def _lease(self) -> bool:
-        free: list[Document] = [{"owner": self._owner}, {"$expr": {"$lt": ["$until", "$$NOW"]}}]
+        free: list[Document] = [{"owner": {"$in": [None, self._owner]}}, {"$expr": {"$lt": ["$until", "$$NOW"]}}]
         until = {"$dateAdd": {"startDate": "$$NOW", "unit": "millisecond", "amount": self._lease_ms}}
-        try:
-            await self._database.collection(LEASES).find_one_and_update(
-                {"_id": "relay", "$or": free}, [{"$set": {"owner": self._owner, "until": until}}], upsert=True
-            )
-        except DuplicateKeyError:
-            return False
-        return True
+        found = await self._database.collection(LEASES).update_one(
+            {"_id": "relay", "$or": free}, [{"$set": {"owner": self._owner, "until": until}}]
+        )
+        return bool(found.matched_count)
 
     async def _wake_on_inserts(self) -> None:
         """Commits of other processes: a change stream says so at once. Without it the sweep still finds them."""

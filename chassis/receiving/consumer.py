@@ -126,7 +126,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
     # -- records ----------------------------------------------------------------------------------------------------
 
-    async def _handle(self, records: tuple[Record, ...]) -> None:
+    async def _handle(self, records: Any) -> None:
         """Give a batch effect. Nothing may be raised here: a batch whose handler raises is skipped for ever."""
         self.attempted = asyncio.get_running_loop().time()
         try:

@@ -186,12 +186,15 @@ class Runtime:
         self._waiting.discard(what)
 
     async def _for_ever(self, what: str, do: Callable[[], Awaitable[None]]) -> None:
+        pause = 0.2
         while True:
+            began = asyncio.get_running_loop().time()
             try:
                 await do()
             except Exception as error:
                 _log.warning("%s starts again: %s: %s", what, type(error).__name__, str(error)[:300])
-            await asyncio.sleep(0.5)
+            pause = 0.2 if asyncio.get_running_loop().time() - began > 10 else min(5.0, pause * 2)
+            await asyncio.sleep(pause)
 
     def waiting_for(self) -> list[str]:
         """What is missing before this process is ready; empty when it is."""
