@@ -1,0 +1,1 @@
+"""Matching: rounds, proposals and consent, pairs, and the seats nobody can overrun."""

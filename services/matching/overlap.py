@@ -1,0 +1,88 @@
+"""Common time: weekly windows on two clocks, laid over the real weeks of a program, in UTC quarter hours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contracts.profiles import WeeklyWindow
+
+QUARTER = 15
+"""Minutes."""
+DAY = 96
+WEEK = 7 * DAY
+
+Week = NDArray[np.bool_]
+"""672 quarter hours from Monday midnight; the week is a ring."""
+Season = dict[str, int]
+"""How many quarter hours each zone is ahead of UTC, at the same time."""
+
+
+def week(windows: Iterable[WeeklyWindow]) -> Week:
+    """The quarter hours of the windows, on the clock they are written for."""
+    free = np.zeros(WEEK, dtype=np.bool_)
+    for w in windows:
+        free[w.weekday * DAY + w.first : w.weekday * DAY + w.last] = True
+    return free
+
+
+def seasons(zones: Iterable[str], opens: date, closes: date) -> list[Season]:
+    """Every combination of offsets that the zones have on some day from `opens` to `closes`.
+
+    Zones change between summer and winter time on different days: what two people have in common is then another
+    stretch of time for a few weeks, and those weeks count.
+    """
+    clocks = [(name, ZoneInfo(name)) for name in sorted(set(zones))]
+    found: dict[tuple[int, ...], None] = {}
+    for day in range(max(0, (closes - opens).days) + 1):
+        noon = datetime.combine(opens + timedelta(days=day), time(12), UTC)
+        found[tuple(_offset(noon.astimezone(zone)) for _, zone in clocks)] = None
+    return [dict(zip((name for name, _ in clocks), offsets, strict=True)) for offsets in found]
+
+
+def _offset(local: datetime) -> int:
+    ahead = local.utcoffset() or timedelta(0)
+    return ahead // timedelta(minutes=QUARTER)
+
+
+def in_utc(free: Week, ahead: int) -> Week:
+    """A week on a clock `ahead` quarter hours of UTC, as UTC."""
+    return np.roll(free, -ahead)
+
+
+def room_for(free: Week, quarters: int) -> Week:
+    """The quarter hours at which a stretch of `quarters` could begin."""
+    starts = free.copy()
+    for later in range(1, quarters):
+        starts &= np.roll(free, -later)
+    return starts
+
+
+def common(
+    ours: Sequence[tuple[Week, str]], theirs: Sequence[tuple[Week, str]], over: Sequence[Season], minutes: int
+) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    """For each of us and each of them: common minutes in a week, and whether one stretch of `minutes` is common.
+
+    Both are what holds in every season: the least minutes, and a stretch in each.
+    """
+    quarters = -(-minutes // QUARTER)
+    shape = len(ours), len(theirs)
+    least = np.full(shape, WEEK * QUARTER, dtype=np.int32)
+    fits = np.ones(shape, dtype=np.bool_)
+    for season in over:
+        a = _rows([in_utc(free, season[zone]) for free, zone in ours])
+        b = _rows([in_utc(free, season[zone]) for free, zone in theirs])
+        np.minimum(least, (a @ b.T).astype(np.int32) * QUARTER, out=least)
+        a = _rows([room_for(in_utc(free, season[zone]), quarters) for free, zone in ours])
+        b = _rows([room_for(in_utc(free, season[zone]), quarters) for free, zone in theirs])
+        fits &= (a @ b.T) > 0
+    return least, fits
+
+
+def _rows(weeks: list[Week]) -> NDArray[np.float32]:
+    """Floats, because only their products are computed by BLAS; counts up to 672 are exact."""
+    return np.array(weeks, dtype=np.float32).reshape(len(weeks), WEEK)

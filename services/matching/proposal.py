@@ -1,0 +1,212 @@
+"""A proposal: two people who could become a pair. The coordinator judges it, then the mentor, then the executive."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import singledispatch
+from typing import Any, Literal, TypeVar
+
+from pydantic import Field
+
+from chassis.deciding.decider import Aggregate, Command, Refused, State
+from contracts.enrollment import Term
+from contracts.fact import Fact
+from contracts.matching import PROPOSAL as CATEGORY
+from contracts.matching import (
+    ConsentAsked,
+    ConsentGiven,
+    DeclineCause,
+    Origin,
+    PairDeclined,
+    PairProposed,
+    ProposalReviewed,
+    Verdict,
+)
+from contracts.types import Instant, Side
+
+APPROVING = frozenset({Verdict.approved, Verdict.locked})
+
+
+class Propose(Command):
+    """Write down what a round found for two people."""
+
+    program: str
+    proposal: str
+    mentor: str
+    executive: str
+    round: str
+    rules_version: int
+    score: int
+    terms: dict[Term, int]
+    after: list[str]
+
+
+class ReviewProposal(Command):
+    """The coordinator's verdict. `unless_reviewed` leaves a proposal alone that has one."""
+
+    verdict: Verdict
+    unless_reviewed: bool = False
+
+
+class AskConsent(Command):
+    """The round is published: ask the first side where the verdict approves, otherwise the proposal is over."""
+
+    side: Side
+    lapses: datetime
+
+
+class AnswerConsent(Command):
+    """A side answers. After the mentor's yes the executive is asked, until `lapses`."""
+
+    side: Side
+    yes: bool
+    lapses: datetime
+
+
+class CloseProposal(Command):
+    """Give a proposal up: it can no longer become a pair."""
+
+    cause: DeclineCause
+
+
+class LapseConsent(Command):
+    """The time to answer is over for one side."""
+
+    side: Side
+
+
+class Proposal(State):
+    """How far two people have come towards being a pair. `agreed` is written together with the pair itself."""
+
+    state: Literal["none", "proposed", "asked", "agreed", "declined"] = "none"
+    program: str = ""
+    proposal: str = ""
+    mentor: str = ""
+    executive: str = ""
+    round: str = ""
+    rules_version: int = 0
+    score: int = 0
+    terms: dict[Term, int] = Field(default_factory=dict)
+    after: tuple[str, ...] = ()
+    verdict: Verdict | None = None
+    asked: Side | None = Field(None, description="Whose answer is awaited.")
+    lapses: Instant | None = None
+    given: tuple[Side, ...] = ()
+    cause: DeclineCause | None = None
+
+    def person(self, side: Side) -> str:
+        """Who is on that side."""
+        return self.mentor if side is Side.mentor else self.executive
+
+
+P = TypeVar("P", bound=Proposal)
+
+
+@singledispatch
+def decide(command: Any, proposal: Proposal, now: datetime) -> list[Fact]:
+    """Facts that follow from a command, or `Refused`."""
+    raise TypeError(f"a proposal knows no {type(command).__name__}")
+
+
+@decide.register
+def _(command: Propose, proposal: Proposal, now: datetime) -> list[Fact]:
+    if proposal.state != "none":
+        return []
+    return [PairProposed(**command.model_dump(), origin=Origin.round)]
+
+
+@decide.register
+def _(command: ReviewProposal, proposal: Proposal, now: datetime) -> list[Fact]:
+    if proposal.state == "none":
+        raise Refused("no-such-proposal", "there is no such proposal")
+    if command.unless_reviewed and (proposal.verdict or proposal.state != "proposed"):
+        return []
+    if proposal.state != "proposed":
+        raise Refused("already-published", "people have been asked already; a verdict changes nothing any more")
+    verdict = None if command.verdict is Verdict.unlocked else command.verdict
+    if verdict is proposal.verdict:
+        return []
+    return [ProposalReviewed(program=proposal.program, proposal=proposal.proposal, verdict=command.verdict)]
+
+
+@decide.register
+def _(command: AskConsent, proposal: Proposal, now: datetime) -> list[Fact]:
+    if proposal.state != "proposed":
+        return []
+    if proposal.verdict not in APPROVING:
+        return [_declined(proposal, DeclineCause.superseded)]
+    return [_asked(proposal, command.side, command.lapses)]
+
+
+@decide.register
+def _(command: AnswerConsent, proposal: Proposal, now: datetime) -> list[Fact]:
+    side = command.side
+    if command.yes and side in proposal.given:
+        return []
+    if proposal.state == "declined":
+        if not command.yes:
+            return []
+        raise Refused("closed", "this proposal is over; nothing is left to answer")
+    if proposal.state == "agreed":
+        raise Refused("already-formed", "the pair is formed; to end it, leave the pair")
+    if side is not proposal.asked and (command.yes or side not in proposal.given):
+        raise Refused("not-asked", "this side has not been asked")
+    if not command.yes:
+        return [_declined(proposal, DeclineCause.declined)]
+    if proposal.lapses and now >= proposal.lapses:
+        raise Refused("lapsed", "the time to answer is over")
+    given = ConsentGiven(program=proposal.program, proposal=proposal.proposal, person=proposal.person(side), side=side)
+    return [given, _asked(proposal, Side.executive, command.lapses)] if side is Side.mentor else [given]
+
+
+@decide.register
+def _(command: CloseProposal, proposal: Proposal, now: datetime) -> list[Fact]:
+    return [_declined(proposal, command.cause)] if proposal.state in ("proposed", "asked") else []
+
+
+@decide.register
+def _(command: LapseConsent, proposal: Proposal, now: datetime) -> list[Fact]:
+    waiting = proposal.state == "asked" and proposal.asked is command.side
+    return [_declined(proposal, DeclineCause.lapsed)] if waiting else []
+
+
+def _asked(proposal: Proposal, side: Side, lapses: datetime) -> ConsentAsked:
+    return ConsentAsked(
+        program=proposal.program,
+        proposal=proposal.proposal,
+        person=proposal.person(side),
+        side=side,
+        lapses=lapses,
+    )
+
+
+def _declined(proposal: Proposal, cause: DeclineCause) -> PairDeclined:
+    return PairDeclined(program=proposal.program, proposal=proposal.proposal, cause=cause)
+
+
+_PROPOSED = ("program", "proposal", "mentor", "executive", "round", "rules_version", "score", "terms")
+
+
+def evolve(proposal: P, fact: Fact) -> P:
+    """The proposal after one more fact."""
+    match fact:
+        case PairProposed():
+            kept = {k: getattr(fact, k) for k in _PROPOSED}
+            return proposal.model_copy(update={"state": "proposed", "after": tuple(fact.after)} | kept)
+        case ProposalReviewed():
+            verdict = None if fact.verdict is Verdict.unlocked else fact.verdict
+            return proposal.model_copy(update={"verdict": verdict})
+        case ConsentAsked():
+            return proposal.model_copy(update={"state": "asked", "asked": fact.side, "lapses": fact.lapses})
+        case ConsentGiven():
+            state = "agreed" if fact.side is Side.executive else proposal.state
+            return proposal.model_copy(
+                update={"state": state, "given": (*proposal.given, fact.side), "asked": None, "lapses": None}
+            )
+        case PairDeclined():
+            over = {"state": "declined", "cause": fact.cause, "asked": None, "lapses": None}
+            return proposal.model_copy(update=over)
+    return proposal
+
+
+PROPOSAL = Aggregate(CATEGORY, Proposal(), decide, evolve)

@@ -1,0 +1,127 @@
+"""A round: one reproducible matching run on one frozen input, opened, solved, published."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import singledispatch
+from typing import Any, Literal
+
+from chassis.deciding.decider import Aggregate, Command, Refused, State
+from contracts.enrollment import Objective
+from contracts.fact import Fact
+from contracts.matching import ROUND as CATEGORY
+from contracts.matching import RoundKind, RoundOpened, RoundPublished, RoundSolved
+
+
+class OpenRound(Command):
+    """Freeze an input, of which `input` is the digest."""
+
+    program: str
+    round: str
+    kind: RoundKind
+    rules_version: int
+    objective: Objective
+    mentors: int
+    executives: int
+    input: str
+    solver: tuple[int, int, int]
+
+
+class RecordSolution(Command):
+    """Say what the solver found; the proposals are written already."""
+
+    proposed: int
+    unplaced_mentors: int
+    unplaced_executives: int
+    total: int
+    optimal: bool
+    certificate: str
+    millis: int
+
+
+class PublishRound(Command):
+    """Let the result out. The counts are of the proposals' verdicts."""
+
+    approved: int
+    rejected: int
+    undecided: int
+
+
+class Round(State):
+    """How far a round has come, and its figures."""
+
+    state: Literal["none", "opened", "solved", "published"] = "none"
+    program: str = ""
+    round: str = ""
+    kind: RoundKind | None = None
+    objective: Objective | None = None
+    rules_version: int = 0
+    mentors: int = 0
+    executives: int = 0
+    input: str = ""
+    proposed: int = 0
+    total: int = 0
+    optimal: bool = False
+    certificate: str = ""
+    millis: int = 0
+    approved: int = 0
+    rejected: int = 0
+
+
+@singledispatch
+def decide(command: Any, round: Round, now: datetime) -> list[Fact]:
+    """Facts that follow from a command, or `Refused`."""
+    raise TypeError(f"a round knows no {type(command).__name__}")
+
+
+@decide.register
+def _(command: OpenRound, round: Round, now: datetime) -> list[Fact]:
+    if round.state != "none":
+        return []
+    if not command.mentors or not command.executives:
+        raise Refused("nobody-to-place", "a round needs a mentor and an executive with a free seat; enrol people first")
+    return [RoundOpened(**command.model_dump(exclude={"solver"}), solver=list(command.solver))]
+
+
+@decide.register
+def _(command: RecordSolution, round: Round, now: datetime) -> list[Fact]:
+    if round.state == "none":
+        raise Refused("no-such-round", "there is no such round")
+    if round.state != "opened":
+        return []
+    return [RoundSolved(program=round.program, round=round.round, **command.model_dump())]
+
+
+@decide.register
+def _(command: PublishRound, round: Round, now: datetime) -> list[Fact]:
+    match round.state:
+        case "published":
+            return []
+        case "none" | "opened":
+            raise Refused("not-solved", "the round has no result yet; wait until it is solved")
+    if command.undecided:
+        raise Refused(
+            "undecided", f"{command.undecided} proposals have no verdict; review them or approve the rest, then publish"
+        )
+    return [
+        RoundPublished(program=round.program, round=round.round, approved=command.approved, rejected=command.rejected)
+    ]
+
+
+_OPENED = ("program", "round", "kind", "objective", "rules_version", "mentors", "executives", "input")
+_SOLVED = ("proposed", "total", "optimal", "certificate", "millis")
+
+
+def evolve(round: Round, fact: Fact) -> Round:
+    """The round after one more fact."""
+    match fact:
+        case RoundOpened():
+            return round.model_copy(update={"state": "opened"} | {k: getattr(fact, k) for k in _OPENED})
+        case RoundSolved():
+            return round.model_copy(update={"state": "solved"} | {k: getattr(fact, k) for k in _SOLVED})
+        case RoundPublished():
+            return round.model_copy(update={"state": "published", "approved": fact.approved, "rejected": fact.rejected})
+    return round
+
+
+ROUND = Aggregate(CATEGORY, Round(), decide, evolve)
