@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bson.binary import Binary
-
 from chassis.receiving.records import Heard, Record
 from chassis.running.mongo import Document
 from contracts.catalog import Catalog, UnknownType
@@ -22,8 +20,8 @@ def heard_row(inbox: str, heard: Heard, now: datetime) -> Document:
         "inbox": inbox,
         "stream": heard.envelope.stream,
         "version": heard.envelope.version,
-        "headers": [[k, Binary(v)] for k, v in to_headers(heard.envelope)],
-        "value": Binary(heard.raw),
+        "headers": [[k, v] for k, v in to_headers(heard.envelope)],
+        "value": heard.raw,
         "at": now,
     }
 

@@ -138,7 +138,9 @@ class World:
         runtime.start()
         try:
             needed = {"database", "kafka"} if not service.views else set()
-            await until(lambda: not (set(runtime.waiting_for()) - ({"partitions", "subscription"} if needed else set())))
+            await until(
+                lambda: not (set(runtime.waiting_for()) - ({"partitions", "subscription"} if needed else set()))
+            )
             yield runtime
         finally:
             await runtime.stop()
