@@ -1,0 +1,67 @@
+"""How the story ended: the figures, the pairs with their next step, the lag of every inbox, and who to try next."""
+
+from dataclasses import dataclass
+
+from local.story.cast import FOUNDER, SPONSOR
+from local.story.figures import cells
+from local.story.state import Story
+from local.story.web import Json, check
+
+SERVICES = ("enrollment", "matching", "scheduling", "insights")
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What is left when the story is over.
+
+    `journeys` are as the coordinator's list has them, with both names; `personas` maps a role to a token subject;
+    `private` is every name, address and text that must be in no fact; `trace` is the trace of the mentor's leaving.
+    """
+
+    program: str
+    report: Json
+    journeys: list[Json]
+    lag: dict[str, list[Json]]
+    trace: str
+    personas: dict[str, str]
+    logins: dict[str, str]
+    private: frozenset[str]
+
+    def summary(self) -> Json:
+        """What two runs of the story have in common, whatever the ids, the days and the order of things were."""
+        shown = [[cell["state"], cell.get("shown")] for cell in cells(self.report)]
+        journeys = sorted([item["state"], item["held"], item["planned"]] for item in self.journeys)
+        return {"cells": shown, "journeys": journeys}
+
+
+async def gather(story: Story) -> Ending:
+    """Read what the demo shows in the end, once every inbox has caught up."""
+    web, cast = story.web, story.cast
+    lag: dict[str, list[Json]] = {}
+
+    async def caught_up() -> bool:
+        for service in SERVICES:
+            health = await web.health(service)
+            check(health["parked"] == 0, f"{service} has parked {health['parked']} streams or records")
+            lag[service] = health["items"]
+        return all(item["behind"] == 0 for items in lag.values() for item in items)
+
+    await web.until(caught_up, "every inbox has caught up")
+    journeys = await web.items(FOUNDER, "scheduling", story.at("/journeys"))
+    living = story.pairs[-1]
+    texts = {each for member in cast.members for each in (member.name, member.mail, member.login)}
+    return Ending(
+        program=story.program,
+        report=story.report,
+        journeys=journeys,
+        lag=lag,
+        trace=story.trace,
+        personas={
+            "coordinator": FOUNDER,
+            "mentor": living.mentor.login,
+            "executive": living.executive.login,
+            "sponsor": SPONSOR,
+        },
+        logins={member.person: member.login for member in cast.members},
+        private=frozenset(texts | set(cast.texts)),
+    )
