@@ -1,0 +1,105 @@
+"""The screens at the end of the demo: figures, pairs, one trace, lag, and what to try next as whom."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.text import Text
+
+from cli import running, traces
+from cli.health import LAG_COLUMNS, LAG_RIGHT, inboxes, lag_rows
+from cli.screen import out, table
+from local import story
+from local.stackfile import StackFile
+
+SPANS_SECONDS = 5.0
+SERVICES = 4
+
+
+def collect(told: StackFile, ended: story.Ending) -> dict[str, Any]:
+    """Everything the demo shows in the end, as one JSON document."""
+    spans = _whole_trace(Path(told["spans_dir"]), ended.trace)
+    return {
+        "program": ended.program,
+        "report": ended.report,
+        "pairs": ended.journeys,
+        "trace": {"id": ended.trace, "services": sorted(traces.services(spans)), "spans": len(spans)},
+        "lag": inboxes(told),
+        "tokens": {role: running.token(told, role) for role in ended.personas},
+    }
+
+
+def _whole_trace(folder: Path, trace: str) -> list[traces.Span]:
+    deadline = time.monotonic() + SPANS_SECONDS
+    while True:
+        spans = traces.read(folder, trace)
+        if len(traces.services(spans)) == SERVICES or time.monotonic() > deadline:
+            return spans
+        time.sleep(0.1)
+
+
+def show(told: StackFile, shown: dict[str, Any]) -> None:
+    """Print the five screens."""
+    _figures(shown["report"])
+    _pairs(shown["pairs"])
+    out.print("\n[bold]One command through all four services[/bold] (a mentor leaves)")
+    out.print(traces.draw(traces.read(Path(told["spans_dir"]), shown["trace"]["id"])))
+    out.print(f"   again: counterpoint trace {shown['trace']['id'][:8]}")
+    out.print("\n[bold]How far behind every inbox is[/bold]")
+    out.print(table("", LAG_COLUMNS, lag_rows(shown["lag"]), LAG_RIGHT))
+    _next(told, shown["program"])
+
+
+STYLES = {"figure": "bold", "no_data": "dim", "hidden": "yellow"}
+
+
+def _figures(report: dict[str, Any]) -> None:
+    period = report["period"]
+    out.print(f"\n[bold]The published figures[/bold] {period['first']} to {period['last']}")
+    for each in report["tables"]:
+        columns = list(dict.fromkeys(cell["column"] for row in each["rows"] for cell in row["cells"]))
+        rows = []
+        for row in each["rows"]:
+            cells = {cell["column"]: Text(str(cell["shown"]), STYLES[cell["state"]]) for cell in row["cells"]}
+            rows.append((row["label"], *(cells.get(column, "") for column in columns)))
+        out.print()
+        out.print(table(each["title"], ("", *columns), rows, columns))
+
+
+def _pairs(pairs: list[dict[str, Any]]) -> None:
+    rows = [
+        (
+            pair.get("mentor_name", pair["mentor"]),
+            pair.get("executive_name", pair["executive"]),
+            pair["state"],
+            f"{pair['held']} of {pair['planned']}",
+            _step(pair["next"]),
+        )
+        for pair in pairs
+    ]
+    out.print("\n[bold]The pairs and their next step[/bold]")
+    out.print(table("", ("mentor", "executive", "state", "sessions", "next step"), rows))
+
+
+def _step(step: dict[str, Any] | None) -> str:
+    if not step:
+        return "–"
+    when = f" ({step['start'][:16].replace('T', ' ')} UTC)" if step.get("start") else ""
+    return f"{step['who']}: {step['what']}{when}"
+
+
+def _next(told: StackFile, program: str) -> None:
+    urls = told["services"]
+    asks = {
+        "coordinator": f"{urls['matching']}/matching/v1/programs/{program}/pairs",
+        "mentor": f"{urls['scheduling']}/scheduling/v1/programs/{program}/journeys",
+        "executive": f"{urls['scheduling']}/scheduling/v1/programs/{program}/journeys",
+        "sponsor": f"{urls['insights']}/insights/v1/programs/{program}/reports",
+    }
+    out.print("\n[bold]What to try next, as whom[/bold] (each with a token of its own)")
+    for role, url in asks.items():
+        out.print(f"   {role}:", style="bold")
+        out.print(
+            f'   curl -H "Authorization: Bearer $(.venv/bin/counterpoint token --as {role})" {url}', soft_wrap=True
+        )
+    out.print("   .venv/bin/counterpoint events tail --from-beginning --type PairFormed --no-follow")

@@ -1,0 +1,57 @@
+"""`counterpoint`: start the local stack, watch the demo, run a program, and look into what happens."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli import demo, events, health, program, running, stack, traces
+from cli.failure import EXIT_CODES, FAILED, Failure
+from cli.screen import err
+from local.errors import LocalError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help=f"Counterpoint runs reverse-mentoring programs.\n\n{EXIT_CODES}",
+)
+
+
+@app.callback()
+def _choose(
+    stack_file: Annotated[
+        Path, typer.Option("--stack", envvar=running.STACK_VARIABLE, help="The stack.json of the stack that is meant.")
+    ] = running.CHOSEN.file,
+) -> None:
+    running.CHOSEN.file = stack_file.resolve()
+
+
+app.command("up")(stack.up)
+app.command("down")(stack.down)
+app.command("demo")(demo.demo)
+app.command("import")(program.import_roster)
+app.add_typer(program.round_, name="round")
+app.add_typer(events.events, name="events")
+app.command("lag")(health.lag)
+app.command("parked")(health.parked)
+app.command("trace")(traces.trace)
+app.command("token")(stack.token)
+app.add_typer(stack.clock, name="clock")
+
+
+def run() -> None:
+    """The entry point. Ends the process with one of the documented exit codes."""
+    try:
+        app()
+    except Failure as failure:
+        err.print(f"counterpoint: {failure}", markup=False)
+        sys.exit(failure.code)
+    except LocalError as error:
+        err.print(f"counterpoint: {error}", markup=False)
+        sys.exit(FAILED)
+
+
+if __name__ == "__main__":
+    run()
