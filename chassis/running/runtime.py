@@ -90,6 +90,10 @@ class Runtime:
         self._waiting = {"database", "kafka"}
         self._tasks: list[asyncio.Task[None]] = []
 
+    @property
+    def _listens(self) -> bool:
+        return self.settings.role.does(Role.worker) and bool(self.inbox.topics)
+
     @cached_property
     def contents(self) -> Contents:
         """Encrypted texts. Raises where no key is configured."""
@@ -147,6 +151,8 @@ class Runtime:
         if role.does(Role.relay):
             self._tasks.append(asyncio.create_task(self._for_ever("relay", self.relay.run)))
         if role.does(Role.worker):
+            self._tasks.append(asyncio.create_task(self._for_ever("tasks", self.runner.run)))
+        if self._listens:
             self._consumer = Consumer(
                 self.inbox,
                 self.settings.kafka_bootstrap,
@@ -154,7 +160,6 @@ class Runtime:
                 stop_seconds=self.settings.stop_seconds,
             )
             await self._until_done("subscription", self._consumer.start)
-            self._tasks.append(asyncio.create_task(self._for_ever("tasks", self.runner.run)))
         gc.collect()
         gc.freeze()
         gc.set_threshold(20_000, 20, 100)  # a worker holds batches of objects: the default collects far too often
@@ -199,7 +204,7 @@ class Runtime:
     def waiting_for(self) -> list[str]:
         """What is missing before this process is ready; empty when it is."""
         waiting = set(self._waiting)
-        if self.settings.role.does(Role.worker) and not (self._consumer and self._consumer.assigned):
+        if self._listens and not (self._consumer and self._consumer.assigned):
             waiting.add("partitions")
         return sorted(waiting)
 

@@ -10,8 +10,9 @@ from chassis.deciding.commands import Origin, command_id
 from chassis.deciding.decider import On
 from chassis.distributing.relay import Relay
 from chassis.running.runtime import Runtime
+from chassis.testing.tally import Add
 from tests.infrastructure import Infra
-from tests.integration.kit import Add, World, until
+from tests.integration.kit import World, until
 from tests.integration.test_hard_cases import record, sum_of
 
 pytestmark = pytest.mark.integration

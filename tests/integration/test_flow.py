@@ -9,8 +9,9 @@ import pytest
 
 from chassis.deciding.commands import KeyReused, Stale
 from chassis.deciding.decider import On, Refused
+from chassis.testing.tally import Add
 from tests.infrastructure import Infra
-from tests.integration.kit import Add, World, until
+from tests.integration.kit import World, until
 
 pytestmark = pytest.mark.integration
 

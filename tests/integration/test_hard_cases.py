@@ -178,7 +178,7 @@ async def test_a_subscriber_that_is_plain_faststream_reads_the_same_records(worl
     seen: list[bytes] = []
     broker = KafkaBroker(world.infra.kafka)
 
-    @broker.subscriber(world.tally.topic or "", group_id=world.name + "x", auto_offset_reset="earliest")
+    @broker.subscriber(world.tally.topic or "", group_id=world.writer.name + "x", auto_offset_reset="earliest")
     async def hear(body: dict[str, object]) -> None:
         seen.append(str(body["amount"]).encode())
 
