@@ -1,0 +1,119 @@
+"""What commands do without any stack: decode records, sum lag, and end with the documented codes."""
+
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from cli.events import decode
+from cli.failure import FAILED, NOT_RUNNING, USAGE, Failure
+from cli.health import lag_rows
+from cli.stack import duration
+from contracts.envelope import Envelope, to_headers
+
+
+def counterpoint(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "cli.main", *arguments], capture_output=True, text=True, check=False)
+
+
+def record(topic: str, value: bytes | None, headers: list[tuple[str, bytes]], key: bytes = b"k") -> SimpleNamespace:
+    return SimpleNamespace(
+        topic=topic, partition=0, offset=7, timestamp=1_700_000_000_000, key=key, value=value, headers=headers
+    )
+
+
+@pytest.mark.parametrize("command", ["lag", "parked", "trace abc", "token --as mentor", "clock now", "import pom.xml"])
+def test_without_a_stack_every_command_says_so_and_ends_with_3(tmp_path: Path, command: str) -> None:
+    file = str(Path(__file__))
+    arguments = command.replace("pom.xml", file).split()
+    ended = counterpoint("--stack", str(tmp_path / "stack.json"), *arguments)
+    assert (ended.returncode, ended.stdout) == (NOT_RUNNING, "")
+    assert "counterpoint up" in ended.stderr
+
+
+def test_a_stack_file_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "stack.json").write_text("{")
+    assert counterpoint("--stack", str(tmp_path / "stack.json"), "lag").returncode == FAILED
+
+
+def test_wrong_usage_ends_with_2(tmp_path: Path) -> None:
+    assert counterpoint("token").returncode == USAGE
+    assert counterpoint("import", str(tmp_path / "missing.csv")).returncode == USAGE
+
+
+def test_down_where_nothing_runs_is_no_error(tmp_path: Path) -> None:
+    ended = counterpoint("--stack", str(tmp_path / "stack.json"), "down", "--json")
+    assert (ended.returncode, ended.stdout.split()) == (0, ["{", '"ended":', "[]", "}"])
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [
+        ("90m", timedelta(minutes=90)),
+        ("36h", timedelta(hours=36)),
+        ("7d", timedelta(days=7)),
+        ("4w", timedelta(weeks=4)),
+    ],
+)
+def test_a_length_of_time(text: str, length: timedelta) -> None:
+    assert duration(text) == length
+
+
+@pytest.mark.parametrize("text", ["", "7", "d", "-1d", "7 d", "1y", "1d1h"])
+def test_no_length_of_time(text: str) -> None:
+    with pytest.raises(Failure) as raised:
+        duration(text)
+    assert raised.value.code == USAGE
+
+
+def test_a_fact_is_decoded_with_its_envelope() -> None:
+    from datetime import UTC, datetime
+
+    envelope = Envelope(
+        service="matching",
+        type="PairFormed",
+        v=1,
+        stream="pr_a/pair/pa_b",
+        version=3,
+        at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+        digest="d",
+        commit="c",
+        first=3,
+        last=3,
+        command="x",
+        correlation="y",
+    )
+    found = decode(record("counterpoint.matching.events", b'{"pair": "pa_b"}', to_headers(envelope)))
+    assert (found["type"], found["stream"], found["version"]) == ("PairFormed", "pr_a/pair/pa_b", 3)
+    assert (found["time"], found["data"]) == ("2026-01-02T03:04:05.000+00:00", {"pair": "pa_b"})
+
+
+@pytest.mark.parametrize(("value", "headers"), [(b"{}", []), (b"{", [("ce_specversion", b"1.0")])])
+def test_a_foreign_record_is_shown_as_one(value: bytes, headers: list[tuple[str, bytes]]) -> None:
+    found = decode(record("counterpoint.matching.events", value, headers))
+    assert found["type"] == "foreign" and found["trouble"] and found["offset"] == 7
+
+
+def test_a_state_record_and_a_tombstone_are_named_by_their_key() -> None:
+    people = "counterpoint.enrollment.people"
+    assert decode(record(people, b'{"rev": 2}', [], b"pe_x")) | {"topic": "", "time": ""} == {
+        "topic": "",
+        "partition": 0,
+        "offset": 7,
+        "time": "",
+        "type": "people",
+        "stream": "pe_x",
+        "version": None,
+        "data": {"rev": 2},
+    }
+    assert decode(record(people, None, [], b"pe_x"))["type"] == "tombstone"
+
+
+def test_lag_is_summed_over_partitions_and_as_slow_as_the_slowest() -> None:
+    def item(partition: int, behind: int, seconds: float) -> dict[str, object]:
+        return {"inbox": "matching", "topic": "t", "partition": partition, "behind": behind, "seconds": seconds}
+
+    assert lag_rows({"matching": {"items": [item(0, 2, 1.5), item(1, 3, 0.25)]}}) == [("matching", "t", 5, "1.5")]

@@ -1,0 +1,35 @@
+"""One whole stack for these tests, and the story told once on it."""
+
+import asyncio
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local import stackfile, story
+from local.stack import Stack
+from local.stackfile import StackFile
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """Kafka, MongoDB and the four services, as the demo starts them."""
+    with tempfile.TemporaryDirectory(prefix="counterpoint-") as data, Stack(Path(data)) as running:
+        running.start_servers()
+        running.create_topics()
+        running.start_services()
+        running.wait_ready()
+        yield running
+
+
+@pytest.fixture(scope="session")
+def told(stack: Stack) -> StackFile:
+    """What the stack tells other tools."""
+    return stackfile.read(stack.data)
+
+
+@pytest.fixture(scope="session")
+def ending(told: StackFile) -> story.Ending:
+    """How the story ended; every step of it raises where something else happens."""
+    return asyncio.run(story.run(story.Installation.of(told)))
