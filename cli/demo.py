@@ -14,7 +14,7 @@ from cli import ending, running
 from cli.failure import NOT_RUNNING, Failure
 from cli.screen import AsJson, as_json, err, out
 from cli.stack import data, start
-from local import clock, story, tokens
+from local import story
 from local.stack import Stack
 from local.stackfile import StackFile
 from local.story.cast import FOUNDER
@@ -56,17 +56,6 @@ class Screen:
         """Something happened."""
         if not self._quiet:
             out.print(f"   {text}", markup=False)
-
-
-def installation(told: StackFile) -> story.Installation:
-    """The running stack as the story sees it."""
-    file = Path(told["clock_file"])
-    return story.Installation(
-        services=told["services"],
-        token=lambda subject: tokens.mint(Path(told["data"]), subject),
-        now=lambda: clock.now(file),
-        forward=lambda by: clock.advance(file, by),
-    )
 
 
 def demo(
@@ -111,7 +100,7 @@ def _running_or_started(cleanup: ExitStack, screen: Screen) -> Stack | None:
 
 async def _tell(told: StackFile, screen: Screen) -> story.Ending:
     try:
-        return await story.run(installation(told), screen, patience=PATIENCE)
+        return await story.run(story.Installation.of(told), screen, patience=PATIENCE)
     except story.StoryFailed as failed:
         raise Failure(f"The story broke off: {failed}\nLogs: {Path(told['data']) / 'logs'}") from None
 

@@ -6,9 +6,13 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import httpx
+
+from local import clock, tokens
+from local.stackfile import StackFile
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -48,6 +52,17 @@ class Installation:
     token: Callable[[str], str]
     now: Callable[[], datetime]
     forward: Callable[[timedelta], object]
+
+    @classmethod
+    def of(cls, told: StackFile) -> Self:
+        """The stack that a `stack.json` tells of: its local issuer signs, its clock file travels."""
+        data, file = Path(told["data"]), Path(told["clock_file"])
+        return cls(
+            services=told["services"],
+            token=lambda subject: tokens.mint(data, subject),
+            now=lambda: clock.now(file),
+            forward=lambda by: clock.advance(file, by),
+        )
 
 
 @dataclass(frozen=True)
