@@ -56,7 +56,8 @@ class AskConsent(Command):
 
 
 class AnswerConsent(Command):
-    """A side answers. After the mentor's yes the executive is asked, until `lapses`."""
+    """A side answers; a yes can be taken back until the pair is formed. After the mentor's yes the executive is asked,
+    until `lapses`."""
 
     side: Side
     yes: bool
@@ -89,7 +90,8 @@ class Proposal(State):
     terms: dict[Term, int] = Field(default_factory=dict)
     after: tuple[str, ...] = ()
     verdict: Verdict | None = None
-    asked: Side | None = Field(None, description="Whose answer is awaited.")
+    asked: tuple[Side, ...] = ()
+    awaited: Side | None = None
     lapses: Instant | None = None
     given: tuple[Side, ...] = ()
     cause: DeclineCause | None = None
@@ -122,7 +124,7 @@ def _(command: ReviewProposal, proposal: Proposal, now: datetime) -> list[Fact]:
     if command.unless_reviewed and (proposal.verdict or proposal.state != "proposed"):
         return []
     if proposal.state != "proposed":
-        raise Refused("already-published", "people have been asked already; a verdict changes nothing any more")
+        raise Refused("not-reviewable", "the two have been asked, or one has left: a verdict changes nothing any more")
     verdict = None if command.verdict is Verdict.unlocked else command.verdict
     if verdict is proposal.verdict:
         return []
@@ -141,16 +143,16 @@ def _(command: AskConsent, proposal: Proposal, now: datetime) -> list[Fact]:
 @decide.register
 def _(command: AnswerConsent, proposal: Proposal, now: datetime) -> list[Fact]:
     side = command.side
-    if command.yes and side in proposal.given:
-        return []
+    if side not in proposal.asked:
+        raise Refused("not-asked", "this side has not been asked")
     if proposal.state == "declined":
         if not command.yes:
             return []
         raise Refused("closed", "this proposal is over; nothing is left to answer")
+    if command.yes and side in proposal.given:
+        return []
     if proposal.state == "agreed":
         raise Refused("already-formed", "the pair is formed; to end it, leave the pair")
-    if side is not proposal.asked and (command.yes or side not in proposal.given):
-        raise Refused("not-asked", "this side has not been asked")
     if not command.yes:
         return [_declined(proposal, DeclineCause.declined)]
     if proposal.lapses and now >= proposal.lapses:
@@ -166,8 +168,7 @@ def _(command: CloseProposal, proposal: Proposal, now: datetime) -> list[Fact]:
 
 @decide.register
 def _(command: LapseConsent, proposal: Proposal, now: datetime) -> list[Fact]:
-    waiting = proposal.state == "asked" and proposal.asked is command.side
-    return [_declined(proposal, DeclineCause.lapsed)] if waiting else []
+    return [_declined(proposal, DeclineCause.lapsed)] if proposal.awaited is command.side else []
 
 
 def _asked(proposal: Proposal, side: Side, lapses: datetime) -> ConsentAsked:
@@ -197,14 +198,21 @@ def evolve(proposal: P, fact: Fact) -> P:
             verdict = None if fact.verdict is Verdict.unlocked else fact.verdict
             return proposal.model_copy(update={"verdict": verdict})
         case ConsentAsked():
-            return proposal.model_copy(update={"state": "asked", "asked": fact.side, "lapses": fact.lapses})
+            return proposal.model_copy(
+                update={
+                    "state": "asked",
+                    "asked": (*proposal.asked, fact.side),
+                    "awaited": fact.side,
+                    "lapses": fact.lapses,
+                }
+            )
         case ConsentGiven():
             state = "agreed" if fact.side is Side.executive else proposal.state
             return proposal.model_copy(
-                update={"state": state, "given": (*proposal.given, fact.side), "asked": None, "lapses": None}
+                update={"state": state, "given": (*proposal.given, fact.side), "awaited": None, "lapses": None}
             )
         case PairDeclined():
-            over = {"state": "declined", "cause": fact.cause, "asked": None, "lapses": None}
+            over = {"state": "declined", "cause": fact.cause, "awaited": None, "lapses": None}
             return proposal.model_copy(update=over)
     return proposal
 

@@ -1,0 +1,56 @@
+"""What is decided on several streams at once: a pair forms, or ends, together with a seat of each of the two."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from chassis.deciding.commands import derived_id
+from chassis.deciding.decider import On
+from contracts.matching import ReleaseCause
+from contracts.types import Side
+from services.matching.pair import PAIR, FormPair, Pair, ReleasePair
+from services.matching.proposal import PROPOSAL, AnswerConsent, Proposal
+from services.matching.seat import SEAT, FreeSeat, TakeSeat, seat_stream
+
+
+def proposal_id(round: str, mentor: str, executive: str) -> str:
+    """A round that is solved again writes the same proposals."""
+    return derived_id("pp", round, mentor, executive)
+
+
+def pair_id(program: str, mentor: str, executive: str) -> str:
+    """Two people can be a pair once in a program: a second time they would meet the stream of the first."""
+    return derived_id("pa", program, mentor, executive)
+
+
+def form(proposal: Proposal, mentor_rev: int, executive_rev: int, now: datetime) -> tuple[On, ...]:
+    """The executive says yes, and the pair forms. Refused as `seat-taken` or `ineligible`, or all of it happens."""
+    p = proposal
+    pair = pair_id(p.program, p.mentor, p.executive)
+    command = FormPair(
+        program=p.program,
+        pair=pair,
+        mentor=p.mentor,
+        executive=p.executive,
+        round=p.round,
+        rules_version=p.rules_version,
+        after=list(p.after),
+        mentor_rev=mentor_rev,
+        executive_rev=executive_rev,
+    )
+    answer = AnswerConsent(side=Side.executive, yes=True, lapses=now)
+    return (
+        On(PROPOSAL, PROPOSAL.stream(p.program, p.proposal), answer),
+        On(PAIR, PAIR.stream(p.program, pair), command),
+        On(SEAT, seat_stream(p.program, p.mentor, Side.mentor), TakeSeat(pair=pair)),
+        On(SEAT, seat_stream(p.program, p.executive, Side.executive), TakeSeat(pair=pair)),
+    )
+
+
+def release(pair: Pair, cause: ReleaseCause, expect: int | None = None) -> tuple[On, ...]:
+    """The pair ends and both seats are free. `expect` is the version of the pair that the caller saw."""
+    return (
+        On(PAIR, PAIR.stream(pair.program, pair.pair), ReleasePair(cause=cause), expect),
+        On(SEAT, seat_stream(pair.program, pair.mentor, Side.mentor), FreeSeat(pair=pair.pair)),
+        On(SEAT, seat_stream(pair.program, pair.executive, Side.executive), FreeSeat(pair=pair.pair)),
+    )

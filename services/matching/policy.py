@@ -1,0 +1,23 @@
+"""Who may do what in matching. Whether a thing is the caller's own is checked where it is read."""
+
+from __future__ import annotations
+
+from chassis.running.service import ANYONE, Policy
+
+_COORDINATOR = frozenset({"coordinator"})
+_ANYONE = frozenset({ANYONE})
+
+POLICY: Policy = {
+    "open_round": _COORDINATOR,
+    "show_round": _COORDINATOR,
+    "list_proposals": _COORDINATOR,
+    "review_proposal": _COORDINATOR,
+    "approve_rest": _COORDINATOR,
+    "publish_round": _COORDINATOR,
+    "my_proposals": _ANYONE,
+    "answer_consent": _ANYONE,
+    "list_pairs": _ANYONE,
+    "show_pair": _ANYONE,
+    "leave_pair": _ANYONE,  # whoever is in it, also when they no longer take part
+    "end_pair": _COORDINATOR,
+}

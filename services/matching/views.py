@@ -1,0 +1,139 @@
+"""What matching keeps of what enrollment and it itself have said: rows for lists and for freezing a round's input."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from pydantic import Field
+
+from chassis.receiving.views import Row, StateView, View
+from chassis.running.auth import Directory
+from contracts import enrollment, matching, profiles
+from contracts.enrollment import (
+    AvailabilityDeclared,
+    CharterAccepted,
+    ExecutiveEnrolled,
+    MentorEnrolled,
+    ParticipantWithdrawn,
+    ProgramOpened,
+    Role,
+    RoleGranted,
+    Rules,
+    roles_after,
+)
+from contracts.fact import Fact
+from contracts.matching import (
+    ConsentAsked,
+    ConsentGiven,
+    PairDeclined,
+    PairFormed,
+    PairProposed,
+    PairReleased,
+    ProposalReviewed,
+)
+from contracts.profiles import Profile
+from contracts.types import Side
+from services.matching import pair, proposal
+
+
+class ProgramRow(Row):
+    """The rules of a program and when it runs."""
+
+    rules: Rules = Rules()
+    rules_version: int = 0
+    opens: date = date.min
+    closes: date = date.min
+
+
+def _program(row: ProgramRow, fact: ProgramOpened, at: datetime) -> ProgramRow:
+    return ProgramRow(rules=fact.rules, rules_version=fact.rules_version, opens=fact.opens, closes=fact.closes)
+
+
+class RolesRow(Row):
+    """The roles one person holds in one program."""
+
+    roles: list[Role] = Field(default_factory=list)
+
+
+def _roles(row: RolesRow, fact: Fact, at: datetime) -> RolesRow:
+    return RolesRow(roles=sorted(roles_after(frozenset(row.roles), fact)))
+
+
+class ParticipationRow(Row):
+    """What one participant said of taking part. `profile_rev` is the least revision of their profile that tells it."""
+
+    person: str = ""
+    capacity: dict[Side, int] = Field(default_factory=dict)
+    charter_version: int = 0
+    profile_rev: int = 0
+    left: bool = False
+
+    def seats(self, side: Side) -> int:
+        """How many living pairs they may be in on that side."""
+        return 0 if self.left else self.capacity.get(side, 0)
+
+
+Participating = MentorEnrolled | ExecutiveEnrolled | CharterAccepted | AvailabilityDeclared | ParticipantWithdrawn
+
+
+def _participation(row: ParticipationRow, fact: Participating, at: datetime) -> ParticipationRow:
+    match fact:
+        case MentorEnrolled() | ExecutiveEnrolled():
+            side = Side.mentor if isinstance(fact, MentorEnrolled) else Side.executive
+            capacity = row.capacity | {side: fact.capacity}
+            change = {"person": fact.person, "capacity": capacity, "profile_rev": fact.profile_rev, "left": False}
+            return row.model_copy(update=change)
+        case CharterAccepted():
+            return row.model_copy(update={"charter_version": fact.charter_version})
+        case AvailabilityDeclared():
+            return row.model_copy(update={"profile_rev": fact.profile_rev})
+        case ParticipantWithdrawn():
+            return row.model_copy(update={"left": True})
+
+
+class ProposalRow(proposal.Proposal, Row):
+    """A proposal as its aggregate knows it."""
+
+
+def _proposal(row: ProposalRow, fact: Fact, at: datetime) -> ProposalRow:
+    return proposal.evolve(row, fact)
+
+
+class PairRow(pair.Pair, Row):
+    """A pair as its aggregate knows it."""
+
+
+def _pair(row: PairRow, fact: Fact, at: datetime) -> PairRow:
+    return pair.evolve(row, fact)
+
+
+PROGRAMS = View("programs", enrollment.PROGRAM, ProgramRow, _program, frozenset({ProgramOpened}))
+ROLES = View("roles", enrollment.ROLE, RolesRow, _roles, frozenset({RoleGranted}))
+PARTICIPATIONS = View(
+    "participations",
+    enrollment.PARTICIPATION,
+    ParticipationRow,
+    _participation,
+    frozenset({MentorEnrolled, ExecutiveEnrolled, CharterAccepted, AvailabilityDeclared, ParticipantWithdrawn}),
+)
+PROPOSALS = View(
+    "proposals",
+    matching.PROPOSAL,
+    ProposalRow,
+    _proposal,
+    frozenset({PairProposed, ProposalReviewed, ConsentAsked, ConsentGiven, PairDeclined}),
+    indexes=("round", "mentor", "executive"),
+)
+PAIRS = View(
+    "pairs",
+    matching.PAIR,
+    PairRow,
+    _pair,
+    frozenset({PairFormed, PairReleased}),
+    indexes=("mentor", "executive"),
+)
+PROFILES = StateView("profiles", profiles.PROFILES, Profile, indexes=("subject", "person"))
+
+VIEWS = (PROGRAMS, ROLES, PARTICIPATIONS, PROPOSALS, PAIRS)
+STATES = (PROFILES,)
+DIRECTORY = Directory(profiles=PROFILES, roles=ROLES)
