@@ -90,7 +90,7 @@ def random_id(prefix: str) -> str:
     return derived_id(prefix, secrets.token_hex(32))
 
 
-def _commit_id() -> str:
+def new_commit_id() -> str:
     """Sortable by time, unique by chance: 48 bits of milliseconds and 80 of randomness."""
     return f"{int(time.time() * 1000):012x}{secrets.token_hex(10)}"
 
@@ -207,7 +207,7 @@ def _commit(origin: Origin, on: On, facts: Sequence[Fact], before: Sequence[Comm
         raise ValueError(f"a commit on {on.stream} would be larger than {LARGEST_COMMIT} bytes")
     at = now.replace(microsecond=now.microsecond // 1000 * 1000)
     return Commit(
-        id=_commit_id(),
+        id=new_commit_id(),
         stream=on.stream,
         first=last.last + 1 if last else 1,
         command_id=origin.command_id,

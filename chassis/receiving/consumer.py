@@ -66,7 +66,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             ack_policy=AckPolicy.MANUAL,
             auto_offset_reset="earliest",
             max_records=batch_records,
-            batch_timeout_ms=50,
+            batch_timeout_ms=10,  # it is waited for twice after an empty poll
             session_timeout_ms=10_000,
             listener=self,
             parser=_parse,
