@@ -1,0 +1,7 @@
+"""Run one process of scheduling: `python -m services.scheduling`."""
+
+from chassis.running.runtime import run
+from services.scheduling.service import SERVICE
+
+if __name__ == "__main__":
+    run(SERVICE)
