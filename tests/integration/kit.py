@@ -57,10 +57,14 @@ class World(TallyServices):
             **more,
         )
 
+    def runtime_of(self, service: Service, role: str = "all", **more: Any) -> Runtime:
+        """A process of a service, not started."""
+        return Runtime(service, self.settings(service, role, **more))
+
     @asynccontextmanager
     async def running(self, service: Service, role: str = "all", **more: Any) -> AsyncIterator[Runtime]:
         """A runtime of a service, ready; stopped at the end of the block."""
-        runtime = Runtime(service, self.settings(service, role, **more))
+        runtime = self.runtime_of(service, role, **more)
         runtime.start()
         try:
             await until(lambda: not runtime.waiting_for())
