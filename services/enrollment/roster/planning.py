@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from contracts.enrollment import PersonField, RowFault
 from contracts.types import PersonId
-from services.enrollment.lines import circular, line
-from services.enrollment.roster import SHOWN, Entry, Fault, Roster
+from services.enrollment.roster.lines import circular, line
+from services.enrollment.roster.reading import SHOWN, Entry, Fault, Roster
 
 FIELDS: Mapping[str, PersonField] = {
     "name": PersonField.name,
@@ -46,18 +46,13 @@ class Change:
 class Plan:
     """What an import would do.
 
-    `taken` are the members of the valid rows; `changes` those of them that are new or changed, and the members of
-    earlier imports whose reporting line is another one now.
+    `taken` are the members of the valid rows, by row; `changes` those of them that are new or changed, and the members
+    of earlier imports whose reporting line is another one now.
     """
 
-    taken: Sequence[Member]
+    taken: Mapping[int, Member]
     changes: Sequence[Change]
     faults: Sequence[Fault]
-
-    @property
-    def rejected(self) -> int:
-        """Rows that are not taken; one row may have several faults."""
-        return len({fault.row for fault in self.faults})
 
     @property
     def new(self) -> int:
@@ -66,7 +61,7 @@ class Plan:
     @property
     def changed(self) -> int:
         """Members of this file that changed."""
-        taken = {member.person for member in self.taken}
+        taken = {member.person for member in self.taken.values()}
         return sum(change.before is not None and change.member.person in taken for change in self.changes)
 
 
@@ -87,7 +82,7 @@ def plan(
     _reject_circles(entries, faults, persons, stored)
     everybody = _everybody(entries, persons, stored)
     members = _with_lines(everybody)
-    taken = [members[persons[row]] for row in entries]
+    taken = {row: members[persons[row]] for row in entries}
     changes = [c for m in members.values() if (c := _change(m, stored.get(m.person))) is not None]
     return Plan(taken, changes, sorted(faults, key=lambda f: f.row))
 

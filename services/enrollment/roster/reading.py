@@ -22,7 +22,7 @@ SHOWN = 100
 MOST_CAPACITY = 3
 
 _ZONE: TypeAdapter[str] = TypeAdapter(Zone)
-_MAIL = re.compile(r"[^\s@,;<>\"]+@[^\s@,;<>\"]+\.[^\s@,;<>\".]+")
+MAIL = re.compile(r"[^\s@,;<>\"]+@[^\s@,;<>\"]+\.[^\s@,;<>\".]+")
 _KEY = re.compile(r"[^\s\x00-\x1f\x7f]{1,100}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
 _CHANNELS = frozenset(Channel) - {Channel.unknown}
@@ -145,17 +145,16 @@ def _records(text: str) -> Iterator[tuple[int, list[str]]]:
 
 def _once(rows: Sequence[_Row], entries: Mapping[int, Entry]) -> tuple[dict[int, Entry], list[Fault]]:
     """Of rows with the same employee number, login or address only the first one counts."""
-    faults: list[Fault] = []
+    again: dict[int, Fault] = {}
     for column, same in (("employee_id", str), ("login", str), ("mail", str.casefold)):
         first: dict[str, int] = {}
         for row in rows:
             value = row.cells[column]
             before = first.setdefault(same(value), row.number) if value else row.number
-            if before != row.number:
+            if before != row.number and row.number not in again:
                 message = f"row {before} has the same {column}; only that one counts"
-                faults.append(Fault(row.number, column, RowFault.duplicate, value[:SHOWN], message))
-    repeated = {fault.row for fault in faults}
-    return {number: entry for number, entry in entries.items() if number not in repeated}, faults
+                again[row.number] = Fault(row.number, column, RowFault.duplicate, value[:SHOWN], message)
+    return {number: entry for number, entry in entries.items() if number not in again}, list(again.values())
 
 
 @dataclass
@@ -181,7 +180,7 @@ class _Row:
             "employee": self._matching("employee_id", _KEY, "a number or name without spaces"),
             "login": self._matching("login", _KEY, "the subject of the person's token, without spaces"),
             "name": self._text("name", 200),
-            "mail": self._matching("mail", _MAIL, "an address such as ada@example.org", 254),
+            "mail": self._matching("mail", MAIL, "an address such as ada@example.org", 254),
             "language": self._matching("language", _LANGUAGE, "a language such as en or pt-BR", default="en"),
             "level": self._number("level", listed.levels),
             "function": self._one_of("function", listed.functions),

@@ -1,0 +1,1 @@
+"""Sample rosters of people nobody is, and how they are made."""

@@ -1,0 +1,106 @@
+"""Writing what a roster changes: a hundred persons in a transaction, so that an import that broke off can go on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from chassis.deciding.commands import Side
+from chassis.deciding.decider import On
+from chassis.running.http import Ctx
+from contracts.enrollment import PersonField
+from contracts.profiles import PEOPLE, PROFILES, Person, Profile, person_key, profile_key
+from contracts.streams import ORG
+from contracts.types import ImportId, PersonId, ProgramId
+from services.enrollment.api.people import MEMBER, claim, described, employee_key, login_key
+from services.enrollment.person import PERSON, NotePerson
+from services.enrollment.roster.planning import Change
+
+PIECE = 100
+"""Persons in one transaction."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What is known of the people a file names: what keys mean, and the state records."""
+
+    meant: Mapping[str, PersonId]
+    people: Mapping[PersonId, Person]
+    profiles: Mapping[PersonId, Profile]
+
+
+@dataclass(frozen=True)
+class _Writes:
+    """One change: the command that says it, or None where there is no word for it, and what is written beside."""
+
+    on: On | None
+    also: tuple[Side, ...]
+
+
+async def take(ctx: Ctx, program: ProgramId, roster: ImportId, stored: Stored, changes: Sequence[Change]) -> list[Side]:
+    """Write all changes that are facts; answers the other writes, for the transaction that ends the import."""
+    rest: list[Side] = []
+    for start in range(0, len(changes), PIECE):
+        piece = changes[start : start + PIECE]
+        writes = await asyncio.gather(*(_writes(ctx, program, roster, stored, change) for change in piece))
+        on = [w.on for w in writes if w.on is not None]
+        if on:
+            await ctx.run(*on, also=[side for w in writes if w.on is not None for side in w.also])
+        rest += [side for w in writes if w.on is None for side in w.also]
+    return rest
+
+
+async def _writes(ctx: Ctx, program: ProgramId, roster: ImportId, stored: Stored, change: Change) -> _Writes:
+    member = change.member
+    person = member.person
+    record = stored.people.get(person)
+    keys = (employee_key(ctx, member.employee), login_key(ctx, member.login))
+    also = [
+        ctx.documents.put(MEMBER, program, person, member.model_dump(mode="json")),
+        *(claim(ctx, key, person) for key in keys if key not in stored.meant),
+    ]
+    profile = stored.profiles.get(person)
+    if profile is not None and (revised := _revised(ctx, profile, change)) is not None:
+        also.append(ctx.latest.put(PROFILES, profile_key(program, person), revised))
+    fields = _fields(ctx, stored, change)
+    noted = record is not None and (change.before is not None or await _noted(ctx, person))
+    if noted and not fields:
+        return _Writes(None, tuple(also))
+    said = Person(
+        rev=record.rev + 1 if record else 1, person=person, **member.model_dump(include={"name", "mail", "language"})
+    )
+    also.append(ctx.latest.put(PEOPLE, person_key(person), said))
+    command = NotePerson(person=person, roster=roster, rev=said.rev, changed=fields)
+    return _Writes(On(PERSON, PERSON.stream(ORG, person), command), tuple(also))
+
+
+async def _noted(ctx: Ctx, person: PersonId) -> bool:
+    """Whether some roster has named the person before (who has a role may be known without)."""
+    state, _ = await ctx.read(PERSON, PERSON.stream(ORG, person))
+    return state.rev > 0
+
+
+def _fields(ctx: Ctx, stored: Stored, change: Change) -> tuple[PersonField, ...]:
+    """What changed of the person; of one who is new here but known elsewhere, against their state record."""
+    record = stored.people.get(change.member.person)
+    if change.before is not None or record is None:
+        return change.fields
+    fields = [f for f in ("name", "mail", "language") if getattr(change.member, f) != getattr(record, f)]
+    if login_key(ctx, change.member.login) not in stored.meant:
+        fields.append("subject")
+    return tuple(PersonField(f) for f in fields)
+
+
+def _revised(ctx: Ctx, profile: Profile, change: Change) -> Profile | None:
+    """The next revision of a profile, or None where it stays as it is.
+
+    Of people who do not take part nothing but the subject is in it.
+    """
+    if profile.sides:
+        revised = described(ctx, profile, change.member)
+    else:
+        subject = ctx.subject_hash_of(change.member.login)
+        revised = profile.model_copy(update={"subject": subject, "rev": profile.rev + 1})
+    same = revised.model_dump(exclude={"rev"}) == profile.model_dump(exclude={"rev"})
+    return None if same else revised

@@ -1,0 +1,24 @@
+"""Who may do what in enrollment: operation to the roles of which one is enough."""
+
+from chassis.running.service import ANYONE, FOUNDER, TOKEN, Policy
+
+_COORDINATOR = frozenset({"coordinator"})
+_ANYONE = frozenset({ANYONE})
+
+POLICY: Policy = {
+    "open_program": frozenset({FOUNDER}),
+    "my_programs": frozenset({TOKEN}),
+    "show_program": _ANYONE,
+    "grant_role": _COORDINATOR,
+    "import_roster": _COORDINATOR,
+    "invite": _COORDINATOR,
+    "list_invitations": _COORDINATOR,
+    "my_invitations": _ANYONE,
+    "answer_invitation": _ANYONE,
+    "enrol": _ANYONE,
+    "accept_charter": _ANYONE,
+    "declare_availability": _ANYONE,
+    "withdraw": _ANYONE,
+    "list_participations": _COORDINATOR,
+    "my_participation": _ANYONE,
+}

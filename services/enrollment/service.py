@@ -1,0 +1,19 @@
+"""Enrollment in one place: its contracts, views, routes and policy."""
+
+from chassis.receiving.tasks import Tasks
+from chassis.running.service import Service
+from contracts.all import CATALOG
+from services.enrollment.api import router
+from services.enrollment.policy import POLICY
+from services.enrollment.views import DIRECTORY, STATES, VIEWS
+
+SERVICE = Service(
+    name="enrollment",
+    catalog=CATALOG,
+    views=VIEWS,
+    states=STATES,
+    tasks=Tasks([]),
+    router=router,
+    policy=POLICY,
+    directory=DIRECTORY,
+)

@@ -1,0 +1,145 @@
+"""What enrollment keeps of what it and matching have said: rows for lists, and who may do what."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Literal
+
+from chassis.receiving.views import Row, StateView, View
+from chassis.running.auth import Directory
+from contracts import enrollment, matching, profiles
+from contracts.enrollment import (
+    Answer,
+    AvailabilityDeclared,
+    CharterAccepted,
+    ExecutiveEnrolled,
+    Hesitation,
+    InvitationAnswered,
+    MentorEnrolled,
+    ParticipantInvited,
+    ParticipantWithdrawn,
+    ProgramOpened,
+    Role,
+    RoleGranted,
+    ValueCase,
+    roles_after,
+)
+from contracts.fact import Fact
+from contracts.matching import PairFormed, PairReleased
+from contracts.profiles import Profile
+from contracts.types import Side
+
+
+class ProgramRow(Row):
+    """When a program runs."""
+
+    opens: date | None = None
+    closes: date | None = None
+
+
+def _program(row: ProgramRow, fact: ProgramOpened, at: datetime) -> ProgramRow:
+    return ProgramRow(opens=fact.opens, closes=fact.closes)
+
+
+class RolesRow(Row):
+    """The roles one person holds in one program."""
+
+    roles: tuple[Role, ...] = ()
+
+
+def _roles(row: RolesRow, fact: Fact, at: datetime) -> RolesRow:
+    return RolesRow(roles=tuple(sorted(roles_after(frozenset(row.roles), fact))))
+
+
+class InvitationRow(Row):
+    """Who was asked for which side, and the last answer."""
+
+    invitation: str = ""
+    person: str = ""
+    side: Side = Side.unknown
+    wave: int = 0
+    value_case: ValueCase | None = None
+    answer: Answer | None = None
+    hesitation: Hesitation | None = None
+
+
+def _invitation(row: InvitationRow, fact: ParticipantInvited | InvitationAnswered, at: datetime) -> InvitationRow:
+    match fact:
+        case ParticipantInvited():
+            return InvitationRow(
+                invitation=fact.invitation,
+                person=fact.person,
+                side=fact.side,
+                wave=fact.wave,
+                value_case=fact.value_case,
+            )
+        case InvitationAnswered():
+            return row.model_copy(update={"answer": fact.answer, "hesitation": fact.hesitation})
+
+
+class ParticipationRow(Row):
+    """How far one participant has come."""
+
+    person: str = ""
+    sides: tuple[Side, ...] = ()
+    state: Literal["enrolled", "left"] = "enrolled"
+    charter_version: int = 0
+    minutes_week: int = 0
+
+
+Participating = MentorEnrolled | ExecutiveEnrolled | CharterAccepted | AvailabilityDeclared | ParticipantWithdrawn
+
+
+def _participation(row: ParticipationRow, fact: Participating, at: datetime) -> ParticipationRow:
+    match fact:
+        case MentorEnrolled():
+            return row.model_copy(update={"person": fact.person, "sides": (*row.sides, Side.mentor)})
+        case ExecutiveEnrolled():
+            return row.model_copy(update={"person": fact.person, "sides": (*row.sides, Side.executive)})
+        case CharterAccepted():
+            return row.model_copy(update={"charter_version": fact.charter_version})
+        case AvailabilityDeclared():
+            return row.model_copy(update={"minutes_week": fact.minutes_week})
+        case ParticipantWithdrawn():
+            return row.model_copy(update={"state": "left"})
+
+
+class PairRow(Row):
+    """Who is in a pair, and whether it lives."""
+
+    mentor: str = ""
+    executive: str = ""
+    living: bool = False
+
+
+def _pair(row: PairRow, fact: PairFormed | PairReleased, at: datetime) -> PairRow:
+    match fact:
+        case PairFormed():
+            return PairRow(mentor=fact.mentor, executive=fact.executive, living=True)
+        case PairReleased():
+            return row.model_copy(update={"living": False})
+
+
+PROGRAMS = View("programs", enrollment.PROGRAM, ProgramRow, _program, frozenset({ProgramOpened}))
+ROLES = View("roles", enrollment.ROLE, RolesRow, _roles, frozenset({RoleGranted}))
+INVITATIONS = View(
+    "invitations",
+    enrollment.INVITATION,
+    InvitationRow,
+    _invitation,
+    frozenset({ParticipantInvited, InvitationAnswered}),
+    indexes=("person",),
+)
+PARTICIPATIONS = View(
+    "participations",
+    enrollment.PARTICIPATION,
+    ParticipationRow,
+    _participation,
+    frozenset({MentorEnrolled, ExecutiveEnrolled, CharterAccepted, AvailabilityDeclared, ParticipantWithdrawn}),
+)
+PAIRS = View("pairs", matching.PAIR, PairRow, _pair, frozenset({PairFormed, PairReleased}), ("mentor", "executive"))
+PROFILES = StateView("profiles", profiles.PROFILES, Profile, indexes=("subject", "person"))
+
+VIEWS = (PROGRAMS, ROLES, INVITATIONS, PARTICIPATIONS, PAIRS)
+STATES = (PROFILES,)
+DIRECTORY = Directory(profiles=PROFILES, roles=ROLES)
