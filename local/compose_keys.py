@@ -1,0 +1,73 @@
+"""Keys, tokens and the travelling clock of docker-compose.yml's stack, made inside it and kept in its volumes."""
+
+import os
+import sys
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import quote_plus
+
+from local import clock
+from local.environment import key_file
+from local.files import write_private
+from local.mongod import REPLICA_SET
+from local.tokens import jwks_file, mint
+from local.topics import SERVICES
+
+ALL = Path("/keys/all")
+CLOCK = Path("/keys/clock/clock.json")
+MONGO = "mongo:27017"
+NOBODY, MONGODB = 65534, 999
+
+_USAGE = "make | token SUBJECT | forward DAYS"
+
+
+def password(user: str) -> str:
+    """The password of a user of the stack's MongoDB; made the first time."""
+    return key_file(ALL, f"mongo-{user}").read_text()
+
+
+def make() -> None:
+    """Give every reader its keys, the same as the last time; the first time they are made."""
+    subject, jwks = key_file(ALL, "subject").read_text(), jwks_file(ALL).read_text()
+    _hand("mongo", MONGODB, keyfile=key_file(ALL, "mongo-keyfile").read_text(), root=password("root"))
+    for service in SERVICES:
+        keys = {
+            "subject": subject,
+            "content": key_file(ALL, f"content-{service}").read_text(),
+            "jwks.json": jwks,
+            "mongo-uri": _uri(service),
+        }
+        _hand(service, NOBODY, **keys)
+    clock.advance(CLOCK, timedelta())
+
+
+def _uri(service: str) -> str:
+    database = f"counterpoint_{service}"
+    login = f"{service}:{quote_plus(password(service))}"
+    return f"mongodb://{login}@{MONGO}/{database}?authSource={database}&replicaSet={REPLICA_SET}"
+
+
+def _hand(reader: str, owner: int, **files: str) -> None:
+    for name, text in files.items():
+        path = ALL.with_name(reader) / name
+        write_private(path, text)
+        os.chown(path, owner, owner)
+
+
+def main(arguments: list[str]) -> int:
+    """Do what the command line says; 2 where it says nothing known."""
+    match arguments:
+        case ["make"]:
+            make()
+        case ["token", subject]:
+            sys.stdout.write(mint(ALL, subject) + "\n")
+        case ["forward", days] if days.replace(".", "", 1).isdecimal():
+            sys.stdout.write(f"{clock.advance(CLOCK, timedelta(days=float(days))).isoformat()}\n")
+        case _:
+            sys.stderr.write(f"usage: {_USAGE}\n")
+            return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
