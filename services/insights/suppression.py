@@ -87,7 +87,7 @@ def _shown(table: Table, gone: frozenset[CellId], floor: int) -> ShownTable:
                 continue
             if CellId(table.key, row, column) in gone:
                 shown.append(hidden_cell(column, floor))
-            elif not cell.collected:
+            elif cell.value == 0 and not cell.collected:
                 shown.append(no_data_cell(column))
             else:
                 shown.append(figure_cell(column, cell))

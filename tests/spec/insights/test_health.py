@@ -1,0 +1,135 @@
+"""The health report as a whole: no reader of it can work out what is hidden, whatever the program was like."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.insights.collected import Collected
+from services.insights.health import TABLES, Health, health
+from services.insights.tables import Cell
+from tests.spec.insights.attacker import bounds
+from tests.spec.insights.programs import PERIOD, anybody
+
+LABELS = {"tools": "Tools", "pay": "Pay", "career": "Careers"}
+REASONS = ("time", "exposure", "relevance", "judgement", "past_experience", "other", "none")
+SIDES = ("mentor", "executive")
+STEPS = ("raised", "committed", "started", "evidenced", "confirmed", "unconfirmed", "dropped")
+
+
+def what_everybody_knows() -> list[tuple[str, list[str]]]:
+    """The sums that a reader of the report sees at once, written down without looking at how it is computed."""
+    return [
+        *((f"hesitations/{row}/all", both_sides(f"hesitations/{row}")) for row in (*REASONS, "all")),
+        *((f"hesitations/all/{c}", [f"hesitations/{r}/{c}" for r in REASONS]) for c in ("mentor", "executive", "all")),
+        *((f"coverage/considered/{c}", [f"coverage/placed/{c}", f"coverage/unplaced/{c}"]) for c in SIDES),
+        *(
+            (f"sessions/{r}/all", [*both_sides(f"sessions/{r}"), f"sessions/{r}/program"])
+            for r in ("moved", "cancelled")
+        ),
+        ("sessions/held/all", [f"learning/{r}/all" for r in ("both", "one", "none")]),
+        ("sessions/held/all", ["learning/all/all"]),
+        *((f"follow_through/{row}/all", both_sides(f"follow_through/{row}")) for row in STEPS),
+    ]
+
+
+def both_sides(row: str) -> list[str]:
+    return [f"{row}/{side}" for side in SIDES]
+
+
+def report(all: Collected, floor: int = 5) -> Health:
+    return health(all, PERIOD, floor_numbers=floor, floor_words=10, labels=LABELS)
+
+
+def cells(of: Health) -> dict[str, dict[str, Any]]:
+    """Every cell as it is published, by table, row and column."""
+    return {
+        f"{table['table']}/{row['key']}/{cell['column']}": cell
+        for table in json.loads(json.dumps(of.figures()))["tables"]
+        for row in table["rows"]
+        for cell in row["cells"]
+    }
+
+
+def raw_cells(all: Collected) -> dict[str, Cell]:
+    return {
+        f"{table.key}/{row}/{column}": cell
+        for table in (make(all, PERIOD) for make in TABLES)
+        for (row, column), cell in table.cells.items()
+    }
+
+
+seeds = st.integers(0, 2**32)
+
+
+@given(seeds, st.sampled_from([5, 8]))
+@settings(max_examples=40, deadline=None)
+def test_an_attacker_who_reads_everything_learns_no_hidden_cell(seed: int, floor: int) -> None:
+    read = cells(report(anybody(Random(seed)), floor))
+    counts = {id: c for id, c in read.items() if not id.startswith(("themes", "pulses"))}
+    hidden = {id for id, c in counts.items() if c["state"] == "hidden"}
+    shown = {id: c.get("value", 0) for id, c in counts.items() if id not in hidden}
+    for id, (low, high) in bounds(shown, hidden, what_everybody_knows()).items():
+        assert low < high, f"{id} must be {low}"
+
+
+@given(seeds)
+@settings(max_examples=40, deadline=None)
+def test_no_small_number_of_people_is_shown(seed: int) -> None:
+    all = anybody(Random(seed))
+    raw = raw_cells(all)
+    for id, cell in cells(report(all)).items():
+        if id.startswith("themes"):
+            assert "value" not in cell, "a theme has a band and no number"
+        elif cell["state"] == "hidden":
+            assert "value" not in cell
+            assert raw[id].value > 0
+        elif cell["state"] == "no_data":
+            assert raw[id].value == 0
+        else:
+            assert raw[id].value == 0 or raw[id].people >= 5
+
+
+@given(seeds)
+@settings(max_examples=30, deadline=None)
+def test_the_tables_tell_the_same_sums_as_the_attacker_assumes(seed: int) -> None:
+    raw = raw_cells(anybody(Random(seed)))
+    for total, parts in what_everybody_knows():
+        assert raw[total].value == sum(raw[part].value for part in parts), total
+
+
+@given(seeds)
+@settings(max_examples=20, deadline=None)
+def test_numbers_in_the_fact_are_those_of_the_report(seed: int) -> None:
+    made = report(anybody(Random(seed)))
+    read = cells(made)
+    assert made.cells == len(read)
+    assert made.hidden == sum(c["state"] == "hidden" for c in read.values())
+
+
+def test_an_empty_program_has_no_data_and_hides_nothing() -> None:
+    read = cells(report(Collected()))
+    assert {c["state"] for c in read.values()} == {"no_data", "figure"}
+    assert read["funnel/invited/mentor"] == {"column": "mentor", "state": "figure", "value": 0, "shown": "0"}
+    assert read["pulses/respect/mentor_mean"]["shown"] == "no data yet"
+    assert read["themes/tools/people"]["shown"] == "no data yet"
+
+
+def test_the_digest_is_that_of_the_canonical_json() -> None:
+    made = report(anybody(Random(1)))
+    text = json.dumps(made.figures(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert made.digest() == hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_order_in_which_things_are_read_does_not_matter(seed: int) -> None:
+    random = Random(seed)
+    all = anybody(random)
+    mixed = Collected(**{name: random.sample(each, len(each)) for name, each in vars(all).items()})
+    assert report(mixed).digest() == report(all).digest()
