@@ -21,6 +21,7 @@ from services.matching.freezing import INPUT, freeze
 from services.matching.pair import PAIR, Pair
 from services.matching.proposal import APPROVING, PROPOSAL, AnswerConsent, CloseProposal, Proposal, ReviewProposal
 from services.matching.round import ROUND, OpenRound, PublishRound, Round
+from services.matching.seat import SEAT
 from services.matching.solver import VERSION
 from services.matching.tasks import CHUNK, RESULT
 from services.matching.views import PAIRS, PROFILES, PROPOSALS
@@ -35,7 +36,7 @@ NAMED_AFTER = 20
 class RoundOrder(Body):
     """Open a round for everybody who has a seat left."""
 
-    kind: Literal[RoundKind.cohort]
+    kind: Literal["cohort"]
 
 
 @router.post("/programs/{program}/rounds", status_code=201)
@@ -50,7 +51,7 @@ async def open_round(ctx: Context, program: ProgramId, body: RoundOrder) -> Resp
     command = OpenRound(
         program=program,
         round=round,
-        kind=body.kind,
+        kind=RoundKind(body.kind),
         rules_version=cohort.rules_version,
         objective=cohort.rules.objective,
         mentors=len(cohort.mentors),
@@ -84,13 +85,14 @@ async def list_proposals(
 class Review(Body):
     """What the coordinator makes of one proposal. `unlocked` takes a verdict back."""
 
-    verdict: Literal[Verdict.approved, Verdict.rejected, Verdict.locked, Verdict.unlocked]
+    verdict: Literal["approved", "rejected", "locked", "unlocked"]
 
 
 @router.post("/programs/{program}/proposals/{proposal}/review")
 async def review_proposal(ctx: Context, program: ProgramId, proposal: ProposalId, body: Review) -> Response:
     await _proposal(ctx, program, proposal)
-    outcome = await ctx.run(On(PROPOSAL, PROPOSAL.stream(program, proposal), ReviewProposal(verdict=body.verdict)))
+    command = ReviewProposal(verdict=Verdict(body.verdict))
+    outcome = await ctx.run(On(PROPOSAL, PROPOSAL.stream(program, proposal), command))
     return ctx.answer(outcome, proposal=proposal)
 
 
@@ -177,7 +179,7 @@ async def _form(ctx: Ctx, proposal: Proposal) -> Response:
     if any(isinstance(f, PairDeclined) for f in outcome.facts):
         return ctx.answer(outcome, proposal=proposal.proposal, state="declined")
     pair = pair_id(proposal.program, proposal.mentor, proposal.executive)
-    return ctx.answer(outcome, proposal=proposal.proposal, state="formed", pair=pair)
+    return ctx.answer(_told(outcome), proposal=proposal.proposal, state="formed", pair=pair)
 
 
 @router.get("/programs/{program}/pairs")
@@ -205,14 +207,14 @@ async def leave_pair(ctx: Context, program: ProgramId, pair: PairId, body: Body)
     """Alone, at once, without a reason; the other side sees that the pair has ended and nothing else."""
     state, _ = await _pair(ctx, program, pair)
     _own(ctx, state)
-    return ctx.answer(await ctx.run(*release(state, ReleaseCause.ended)), pair=pair)
+    return ctx.answer(_told(await ctx.run(*release(state, ReleaseCause.ended))), pair=pair)
 
 
 @router.post("/programs/{program}/pairs/{pair}/end")
 async def end_pair(ctx: Context, program: ProgramId, pair: PairId, body: Body) -> Response:
     expect = ctx.expect()
     state, _ = await _pair(ctx, program, pair)
-    return ctx.answer(await ctx.run(*release(state, ReleaseCause.ended, expect)), pair=pair)
+    return ctx.answer(_told(await ctx.run(*release(state, ReleaseCause.ended, expect))), pair=pair)
 
 
 async def _round(ctx: Ctx, program: str, round: str) -> tuple[Round, int]:
@@ -247,6 +249,11 @@ async def _pair(ctx: Ctx, program: str, pair: str) -> tuple[Pair, int]:
 def _own(ctx: Ctx, pair: Pair) -> None:
     if ctx.caller.person not in (pair.mentor, pair.executive):
         raise Problem(403, "not-yours", "this is somebody else's pair")
+
+
+def _told(outcome: Outcome) -> Outcome:
+    """What was written except the seats: nobody hears of them, and how often they change would tell of other pairs."""
+    return Outcome(tuple(a for a in outcome.after if f"/{SEAT.category.name}/" not in a), outcome.facts)
 
 
 def _shown(pair: Pair) -> dict[str, Any]:
