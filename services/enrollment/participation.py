@@ -77,7 +77,7 @@ def _(command: Enrol, participation: Participation, now: datetime) -> list[Fact]
     if not command.invited:
         raise Refused("not-invited", f"accept an invitation as {command.side} first", pointer="/side")
     if not 1 <= command.capacity <= command.most:
-        raise Refused("over-capacity", f"this program allows 1 to {command.most} pairs at a time", pointer="/capacity")
+        raise Refused("over-capacity", f"this program allows at most {command.most} at a time", pointer="/capacity")
     enrolled = MentorEnrolled if command.side is Side.mentor else ExecutiveEnrolled
     return [enrolled(**command.model_dump(include={"program", "person", "profile_rev", "capacity"}))]
 

@@ -69,7 +69,7 @@ async def acquaint(ctx: Ctx, program: ProgramId, login: str, name: str, mail: st
     person = (await meant_by(ctx, [key])).get(key)
     also: list[Side] = []
     if person is None:
-        person = ctx.new_id("pe")
+        person = ctx.new_id("pe", "newcomer")
         also.append(claim(ctx, key, person))
         also.append(ctx.latest.put(PEOPLE, person_key(person), Person(rev=1, person=person, name=name, mail=mail)))
     if await profile_of(ctx, program, person) is None:

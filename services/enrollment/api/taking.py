@@ -15,7 +15,7 @@ from contracts.streams import ORG
 from contracts.types import ImportId, PersonId, ProgramId
 from services.enrollment.api.people import MEMBER, claim, described, employee_key, login_key
 from services.enrollment.person import PERSON, NotePerson
-from services.enrollment.roster.planning import Change
+from services.enrollment.roster.planning import Change, Member
 
 PIECE = 100
 """Persons in one transaction."""
@@ -32,8 +32,10 @@ class Stored:
 
 @dataclass(frozen=True)
 class _Writes:
-    """One change: the command that says it, or None where there is no word for it, and what is written beside."""
+    """One change: the command that says it, or None where no fact has a word for it; and what is written beside the
+    member's own document."""
 
+    member: Member
     on: On | None
     also: tuple[Side, ...]
 
@@ -46,9 +48,18 @@ async def take(ctx: Ctx, program: ProgramId, roster: ImportId, stored: Stored, c
         writes = await asyncio.gather(*(_writes(ctx, program, roster, stored, change) for change in piece))
         on = [w.on for w in writes if w.on is not None]
         if on:
-            await ctx.run(*on, also=[side for w in writes if w.on is not None for side in w.also])
-        rest += [side for w in writes if w.on is None for side in w.also]
+            said = [w for w in writes if w.on is not None]
+            await ctx.run(*on, also=[*_documents(ctx, program, said), *(side for w in said for side in w.also)])
+        silent = [w for w in writes if w.on is None and w.also]
+        rest += [*_documents(ctx, program, silent), *(side for w in silent for side in w.also)]
+        for w in writes:
+            if w.on is None and not w.also:  # one document holds by itself
+                await ctx.documents.save(MEMBER, program, w.member.person, w.member.model_dump(mode="json"))
     return rest
+
+
+def _documents(ctx: Ctx, program: ProgramId, writes: Sequence[_Writes]) -> list[Side]:
+    return [ctx.documents.put(MEMBER, program, w.member.person, w.member.model_dump(mode="json")) for w in writes]
 
 
 async def _writes(ctx: Ctx, program: ProgramId, roster: ImportId, stored: Stored, change: Change) -> _Writes:
@@ -56,23 +67,20 @@ async def _writes(ctx: Ctx, program: ProgramId, roster: ImportId, stored: Stored
     person = member.person
     record = stored.people.get(person)
     keys = (employee_key(ctx, member.employee), login_key(ctx, member.login))
-    also = [
-        ctx.documents.put(MEMBER, program, person, member.model_dump(mode="json")),
-        *(claim(ctx, key, person) for key in keys if key not in stored.meant),
-    ]
+    also = [claim(ctx, key, person) for key in keys if key not in stored.meant]
     profile = stored.profiles.get(person)
     if profile is not None and (revised := _revised(ctx, profile, change)) is not None:
         also.append(ctx.latest.put(PROFILES, profile_key(program, person), revised))
     fields = _fields(ctx, stored, change)
     noted = record is not None and (change.before is not None or await _noted(ctx, person))
     if noted and not fields:
-        return _Writes(None, tuple(also))
+        return _Writes(member, None, tuple(also))
     said = Person(
         rev=record.rev + 1 if record else 1, person=person, **member.model_dump(include={"name", "mail", "language"})
     )
     also.append(ctx.latest.put(PEOPLE, person_key(person), said))
     command = NotePerson(person=person, roster=roster, rev=said.rev, changed=fields)
-    return _Writes(On(PERSON, PERSON.stream(ORG, person), command), tuple(also))
+    return _Writes(member, On(PERSON, PERSON.stream(ORG, person), command), tuple(also))
 
 
 async def _noted(ctx: Ctx, person: PersonId) -> bool:
