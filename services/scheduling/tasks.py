@@ -158,9 +158,11 @@ async def _calendar(work: Work, person: str, rev: int) -> Calendar:
 
 
 async def _cancel(work: Work, pair: Pair, session: str) -> None:
-    released = CancelSession(by=Actor.program, cause=CancelCause.released, released=pair.released)
-    diaries = [On(DIARY, DIARY.stream(work.scope, p), FreeSlot(session=session)) for p in (pair.mentor, pair.executive)]
-    await work.run(On(SESSION, SESSION.stream(work.scope, session), released), *diaries, step=session)
+    """Give up a session of a pair that is over, unless it had begun by then; it may still be recorded."""
+    cancel = CancelSession(by=Actor.program, cause=CancelCause.released, released=pair.released)
+    free = FreeSlot(session=session, released=pair.released)
+    diaries = [On(DIARY, DIARY.stream(work.scope, person), free) for person in (pair.mentor, pair.executive)]
+    await work.run(On(SESSION, SESSION.stream(work.scope, session), cancel), *diaries, step=session)
 
 
 async def _pair(work: Work, pair: str) -> Pair:

@@ -25,9 +25,10 @@ class HoldSlot(Command):
 
 
 class FreeSlot(Command):
-    """Free what a session holds, if it holds anything."""
+    """Free what a session holds, if it holds anything. The end of a pair (`released`) leaves what had begun by then."""
 
     session: SessionId
+    released: Instant | None = None
 
 
 class Diary(State):
@@ -63,7 +64,9 @@ def _(command: HoldSlot, diary: Diary, now: datetime) -> list[Fact]:
 @decide.register
 def _(command: FreeSlot, diary: Diary, now: datetime) -> list[Fact]:
     before = diary.slots.get(command.session)
-    return [_freed(before)] if before else []
+    if before is None or (command.released is not None and before.start < command.released):
+        return []
+    return [_freed(before)]
 
 
 def evolve(diary: Diary, fact: Fact) -> Diary:

@@ -50,6 +50,12 @@ def test_freeing_what_is_not_held_changes_nothing() -> None:
     given(DIARY, held(hold()), freed(hold())).when(hold(SECOND), START).then(held(hold(SECOND)))
 
 
+def test_the_end_of_a_pair_frees_only_what_had_not_begun() -> None:
+    given(DIARY, held(hold())).when(FreeSlot(session=FIRST, released=START), START).then(freed(hold()))
+    begun = START + timedelta(minutes=1)
+    given(DIARY, held(hold())).when(FreeSlot(session=FIRST, released=begun), begun).then()
+
+
 commands = st.one_of(
     st.builds(
         hold,
