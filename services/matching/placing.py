@@ -28,7 +28,8 @@ class Placed(BaseModel):
 
 class Unplaced(BaseModel):
     """Somebody without a partner. `left` says how many partners remain after each hard rule in turn; `reason` is the
-    rule that leaves none, what keeps them from any round (charter, line_incomplete), or `taken`."""
+    rule that leaves none, `placeable` where nobody on the other side may be placed at all, what keeps this person from
+    any round (`charter`, `line_incomplete`), or `taken`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -69,7 +70,8 @@ def place(cohort: Cohort) -> Placement:
     cohort = cohort.in_order()
     suitable = Suitability(cohort)
     obstacles = suitable.obstacles()
-    allowed = np.array([o is None for o in obstacles[0]])[:, None] & np.array([o is None for o in obstacles[1]])
+    free = [np.array([o is None for o in side], dtype=np.bool_) for side in obstacles]
+    allowed = free[0][:, None] & free[1][None, :]
     left = _Left({}, {})
     left.note("placeable", allowed)
     for rule, mask in suitable.rules():

@@ -1,0 +1,105 @@
+"""What a task or a handler may use, in memory: streams that decide like the journal, views folded from the same facts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from chassis.deciding.commands import Side as Write
+from chassis.deciding.commands import Stale
+from chassis.deciding.decider import Aggregate, On, S
+from chassis.receiving.views import Found, StateView, View
+from chassis.running.http import Problem
+from contracts.fact import Fact
+from contracts.profiles import Profile
+from tests.spec.matching.people import NOW, PROGRAM
+
+
+class Views:
+    """Rows folded from all facts of a stream."""
+
+    def __init__(self, streams: dict[str, list[Fact]]) -> None:
+        self._streams = streams
+        self.profiles: dict[str, Profile] = {}
+
+    async def get(self, view: View[Any], stream: str) -> Any:
+        row = None
+        for fact in self._streams.get(stream, ()):
+            row = view.fold(row or view.row(), fact, NOW) if type(fact) in view.hears else row
+        return row
+
+    async def latest(self, view: StateView[Any], key: str) -> Profile | None:
+        return self.profiles.get(key)
+
+    async def find_latest(self, view: StateView[Any], scope: str, **_: Any) -> list[Profile]:
+        return list(self.profiles.values())
+
+    async def find(
+        self, view: View[Any], scope: str, where: Mapping[str, Any] | None = None, **_: Any
+    ) -> list[Found[Any]]:
+        prefix = view.category.stream(scope, "")
+        found = []
+        for stream in sorted(s for s in self._streams if s.startswith(prefix)):
+            row = await self.get(view, stream)
+            if all(getattr(row, k) == v for k, v in (where or {}).items()):
+                found.append(Found(stream, len(self._streams[stream]), row, False))
+        return found
+
+
+class Documents:
+    """Documents by kind and id."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str], dict[str, Any]] = {}
+
+    async def get(self, kind: str, scope: str, id: str) -> dict[str, Any] | None:
+        return self.kept.get((kind, id))
+
+    async def save(self, kind: str, scope: str, id: str, doc: dict[str, Any]) -> None:
+        self.kept[kind, id] = doc
+
+
+class Work:
+    """One task's work. `stop_after` lets the process die after that many commands; `before_run` is another writer."""
+
+    scope = PROGRAM
+
+    def __init__(self, streams: dict[str, list[Fact]]) -> None:
+        self.streams = streams
+        self.views = Views(streams)
+        self.documents = Documents()
+        self.commands = 0
+        self.stop_after: int | None = None
+        self.before_run: list[tuple[str, Fact]] = []
+
+    def missing(self, what: str) -> Problem:
+        return Problem(404, "not-found", what)
+
+    def now(self) -> datetime:
+        return NOW
+
+    async def read(self, aggregate: Aggregate[S], stream: str) -> tuple[S, int]:
+        facts = self.streams.get(stream, [])
+        return aggregate.fold(facts), len(facts)
+
+    async def scan(self, aggregate: Aggregate[S], scope: str) -> list[tuple[str, S]]:
+        prefix = aggregate.category.stream(scope, "")
+        return [(s, aggregate.fold(f)) for s, f in sorted(self.streams.items()) if s.startswith(prefix)]
+
+    async def run(self, *on: On, step: str = "", also: Sequence[Write] = ()) -> None:
+        """All streams decide, or none."""
+        for stream, fact in self.before_run:
+            self.streams.setdefault(stream, []).append(fact)
+        self.before_run = []
+        if self.stop_after is not None and self.commands >= self.stop_after:
+            raise ConnectionError("the process died")
+        self.commands += 1
+        made = []
+        for o in on:
+            state, version = await self.read(o.aggregate, o.stream)
+            if o.expect is not None and o.expect != version:
+                raise Stale(o.stream, o.expect, version)
+            made.append((o.stream, o.aggregate.decide(o.command, state, NOW)))
+        for stream, facts in made:
+            self.streams.setdefault(stream, []).extend(facts)
