@@ -33,7 +33,7 @@ class GivenPulse(Body):
 
     kind: PulseKind
     value: Value
-    side: Literal[Side.mentor, Side.executive] | None = None
+    side: Literal["mentor", "executive"] | None = None
 
 
 class RaisedInsight(Body):
@@ -46,7 +46,7 @@ class RaisedInsight(Body):
 class WantedReport(Body):
     """What to publish: the days of a period, both ends included."""
 
-    kind: Literal[ReportKind.health]
+    kind: Literal["health"]
     first: Date
     last: Date
 
@@ -165,13 +165,13 @@ def _monday(ctx: Ctx) -> Date:
     return today - timedelta(days=today.weekday())
 
 
-def _side(ctx: Ctx, wanted: Side | None) -> Side:
+def _side(ctx: Ctx, wanted: str | None) -> Side:
     """The side on which the caller answers."""
     own = sorted(ctx.caller.roles & {Side.mentor.value, Side.executive.value})
     if wanted is None and len(own) == 1:
         return Side(own[0])
     if wanted is None:
         raise Problem(422, "side-needed", "you are on both sides: say as which of them you answer", pointer="/side")
-    if wanted.value not in own:
-        raise Problem(422, "not-your-side", f"you do not take part as {wanted.value}", pointer="/side")
-    return wanted
+    if wanted not in own:
+        raise Problem(422, "not-your-side", f"you do not take part as {wanted}", pointer="/side")
+    return Side(wanted)

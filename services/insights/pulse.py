@@ -13,7 +13,7 @@ from contracts.fact import Fact
 from contracts.insights import PULSE, PulseGiven, PulseKind
 from contracts.types import Date, ProgramId, PulseId, Side
 
-Value = Annotated[int, Field(ge=1, le=5)]
+Value = Annotated[int, Field(strict=True, ge=1, le=5)]
 
 
 class GivePulse(Command):

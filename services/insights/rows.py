@@ -194,11 +194,10 @@ class Done(Value):
 
 
 class Session(Row):
-    """When a session was proposed, booked, moved, cancelled and held."""
+    """When a session was booked, moved, cancelled and held; whose it is, from the proposal on."""
 
     session: str = ""
     pair: str = ""
-    proposed: date | None = None
     booked: date | None = None
     moved: tuple[Done, ...] = ()
     cancelled: Done | None = None
@@ -210,7 +209,7 @@ def fold_session(row: Session, fact: Fact, at: datetime) -> Session:
     day = at.date()
     match fact:
         case scheduling.SessionProposed():
-            return row.model_copy(update={"session": fact.session, "pair": fact.pair, "proposed": day})
+            return row.model_copy(update={"session": fact.session, "pair": fact.pair})
         case scheduling.SessionScheduled():
             return row.model_copy(update={"session": fact.session, "pair": fact.pair, "booked": row.booked or day})
         case scheduling.SessionMoved():

@@ -1,8 +1,11 @@
 """Which cells of a report are hidden: the small ones, and as many more as it takes that none can be worked out.
 
-The attacker knows every shown cell, every sum, and that a hidden cell is at least 1 (a 0 is always shown). A hidden
+The attacker knows every shown cell, every sum, and that a hidden cell of a sum is at least 1 (a 0 is shown). A hidden
 cell is safe when it could have another value, with the other hidden cells changed to match. All tables are judged
 together.
+
+What else relates figures is not known here (that nobody enrols who did not answer). Where it would leave a hidden cell
+no room, a table has no such cell, no sum, or only discreet cells; the figures say where and why.
 """
 
 from __future__ import annotations
@@ -31,7 +34,7 @@ def publish(tables: Sequence[Table], floor: int) -> list[ShownTable]:
 
 def hidden(cells: Mapping[CellId, Cell], sums: Sequence[Sum], floor: int) -> frozenset[CellId]:
     """The cells to hide: first those below the floor, then the smallest others until no hidden cell is exposed."""
-    gone = {id for id, cell in cells.items() if cell.value > 0 and cell.people < floor}
+    gone = {id for id, cell in cells.items() if cell.below(floor)}
     while exposed := next((id for id in sorted(gone) if not _could_be_another(id, gone, cells, sums)), None):
         gone.add(_cover(exposed, gone, cells, sums))
     return frozenset(gone)

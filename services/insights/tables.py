@@ -24,13 +24,19 @@ class Cell:
     """A figure before anything is hidden.
 
     `value` is a count, or a mean in tenths where `tenths`. `people` is how many distinct people stand behind it, at
-    least. `collected` is false where there was nothing yet that could have been counted.
+    least. `collected` is false where there was nothing yet that could have been counted. `discreet` cells do not even
+    show that they are 0: other figures leave so little room for them that a 0 beside them would tell the rest.
     """
 
     value: int
     people: int
     collected: bool = True
     tenths: bool = False
+    discreet: bool = False
+
+    def below(self, floor: int) -> bool:
+        """Whether it must be hidden for its own sake."""
+        return self.people < floor and (self.value > 0 or (self.discreet and self.collected))
 
 
 @dataclass(frozen=True)

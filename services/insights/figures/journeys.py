@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 from contracts.insights import Period
@@ -28,7 +29,6 @@ def journeys(all: Collected, period: Period) -> Table:
 
 SESSIONS = {
     "planned": "Planned by journeys that began",
-    "proposed": "Proposed",
     "booked": "Booked",
     "held": "Held",
     "moved": "Moved, by",
@@ -38,7 +38,10 @@ ACTORS = (Actor.mentor, Actor.executive, Actor.program)
 
 
 def sessions(all: Collected, period: Period) -> Table:
-    """Sessions by what was done with them in the period. Moving one twice counts twice."""
+    """Sessions by what was done with them in the period. Moving one twice counts twice.
+
+    Those proposed are not told: they would leave the cancelled ones, which may be few, no room.
+    """
     pairs = all.pair_of()
     known = [(s, pairs[s.pair]) for s in all.sessions if s.pair in pairs]
     begun = [(j.sessions, pairs[j.pair]) for j in all.journeys if within(j.opened, period) and j.pair in pairs]
@@ -46,7 +49,7 @@ def sessions(all: Collected, period: Period) -> Table:
     cells: dict[tuple[str, str], Cell] = {
         ("planned", "all"): of_pairs([p for _, p in begun], value=sum(n for n, _ in begun), collected=collected)
     }
-    for row in ("proposed", "booked", "held"):
+    for row in ("booked", "held"):
         within_it = [pair for s, pair in known if within(getattr(s, row), period)]
         cells[row, "all"] = of_pairs(within_it, collected=collected)
     done = {
@@ -118,10 +121,15 @@ _BEFORE = {
     "unconfirmed": "evidenced",
     "dropped": "committed",
 }
+_QUIET_ENDS = ("unconfirmed", "dropped")
 
 
 def follow_through(all: Collected, period: Period) -> Table:
-    """From ideas to confirmed actions: each step in the period, by the side that raised the idea or owns the action."""
+    """From ideas to confirmed actions: each step in the period, by the side that raised the idea or owns the action.
+
+    There are no sums over sides. Actions that came to nothing are told without a side, and not even that there are
+    none: the steps before them would tell how few they are.
+    """
     pairs = all.pair_of()
     steps: dict[str, list[tuple[date | None, Side, str]]] = {"raised": [(i.raised, i.by, i.pair) for i in all.ideas]}
     for row in _BEFORE:
@@ -129,25 +137,12 @@ def follow_through(all: Collected, period: Period) -> Table:
     cells: dict[tuple[str, str], Cell] = {}
     for row, taken in steps.items():
         collected = by_the_end((day for day, _, _ in steps[_BEFORE.get(row, "raised")]), period)
-        people: dict[Side, list[str]] = {Side.mentor: [], Side.executive: []}
-        for day, side, pair in taken:
-            if within(day, period) and side in people and pair in pairs:
-                people[side].append(_person(pairs[pair], side))
-        for side, who in people.items():
-            cells[row, side.value] = _things_of(who, collected)
-        cells[row, "all"] = _things_of([p for who in people.values() for p in who], collected)
+        done = [(side, pairs[pair]) for day, side, pair in taken if within(day, period) and pair in pairs]
+        if row in _QUIET_ENDS:
+            cells[row, "all"] = replace(of_pairs([p for _, p in done], collected=collected), discreet=True)
+            continue
+        for side in (Side.mentor, Side.executive):
+            owners = [p.mentor if side is Side.mentor else p.executive for s, p in done if s is side]
+            cells[row, side.value] = Cell(len(owners), len(set(owners)), collected)
     columns = (Side.mentor.value, Side.executive.value, "all")
-    sums = [Sum(_followed(row, "all"), tuple(_followed(row, s) for s in columns[:2])) for row in FOLLOW_THROUGH]
-    return Table("follow_through", "From ideas to change", FOLLOW_THROUGH, columns, cells, tuple(sums))
-
-
-def _person(pair: rows.Pair, side: Side) -> str:
-    return pair.mentor if side is Side.mentor else pair.executive
-
-
-def _things_of(owners: list[str], collected: bool) -> Cell:
-    return Cell(len(owners), len(set(owners)), collected)
-
-
-def _followed(row: str, column: str) -> CellId:
-    return CellId("follow_through", row, column)
+    return Table("follow_through", "From ideas to change", FOLLOW_THROUGH, columns, cells)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 
 from contracts.enrollment import Answer, Hesitation
 from contracts.insights import Period
 from contracts.types import Side
 from services.insights.collected import Collected, by_the_end, of_pairs, of_people, within
-from services.insights.tables import Cell, CellId, Sum, Table
+from services.insights.tables import Cell, Table
 
 SIDES = (Side.mentor, Side.executive)
 Steps = dict[str, date]
@@ -26,11 +28,14 @@ FUNNEL = {
 }
 
 
+OF_PAIRS = ("paired", "first_session", "first_change")
+
+
 def funnel(all: Collected, period: Period) -> Table:
     """From the invitation to a confirmed change: people who took each step for the first time, by side.
 
-    There are no sums: a total over both sides would tell the smaller one. What two rows differ by is not a figure of
-    its own, and is not hidden where it is small.
+    There are no sums: a total over both sides would tell the smaller one. What two rows differ by is no figure, and is
+    not hidden where it is small. Both sides take the steps of a pair at once, so either is hidden with the other.
     """
     cells: dict[tuple[str, str], Cell] = {}
     for side in SIDES:
@@ -40,6 +45,10 @@ def funnel(all: Collected, period: Period) -> Table:
             people = (p for p, day in days.items() if within(day, period))
             cells[step, side.value] = of_people(people, collected=collected)
             before = days
+    for step in OF_PAIRS:
+        fewer = min(cells[step, side.value].people for side in SIDES)
+        for side in SIDES:
+            cells[step, side.value] = replace(cells[step, side.value], people=fewer)
     return Table("funnel", "From the invitation to a confirmed change", FUNNEL, tuple(SIDES), cells)
 
 
@@ -71,28 +80,26 @@ def _first(days: Iterator[tuple[str | None, date | None]]) -> Steps:
     return first
 
 
-COVERAGE = {"considered": "Considered", "placed": "Placed", "unplaced": "Left over"}
+COVERAGE = {"considered": "Considered", "placed": "Placed"}
 
 
 def coverage(all: Collected, period: Period) -> Table:
-    """Whom the rounds let out in the period could place, by side. Who was in two rounds counts twice, as one person."""
+    """Whom the rounds let out in the period could place, by side. Who was in two rounds counts twice, as one person.
+
+    Those left over have no row: where they are few, the pairs and proposals of the other tables would tell how few.
+    """
     rounds = [r for r in all.rounds if within(r.published, period)]
-    of_side = {
-        Side.mentor: [(r.mentors, r.unplaced_mentors) for r in rounds],
-        Side.executive: [(r.executives, r.unplaced_executives) for r in rounds],
+    numbers = {
+        ("considered", Side.mentor): [r.mentors for r in rounds],
+        ("considered", Side.executive): [r.executives for r in rounds],
+        ("placed", Side.mentor): [r.mentors - r.unplaced_mentors for r in rounds],
+        ("placed", Side.executive): [r.executives - r.unplaced_executives for r in rounds],
     }
-    cells: dict[tuple[str, str], Cell] = {}
-    sums = []
-    for side, counts in of_side.items():
-        for row, numbers in {
-            "considered": [n for n, _ in counts],
-            "placed": [n - unplaced for n, unplaced in counts],
-            "unplaced": [unplaced for _, unplaced in counts],
-        }.items():
-            cells[row, side.value] = Cell(sum(numbers), max(numbers, default=0), collected=bool(rounds))
-        considered, *parts = (CellId("coverage", row, side.value) for row in COVERAGE)
-        sums.append(Sum(considered, tuple(parts)))
-    return Table("coverage", "Whom the matching rounds placed", COVERAGE, tuple(SIDES), cells, tuple(sums))
+    cells = {
+        (row, side.value): Cell(sum(each), max(each, default=0), collected=bool(rounds))
+        for (row, side), each in numbers.items()
+    }
+    return Table("coverage", "Whom the matching rounds placed", COVERAGE, tuple(SIDES), cells)
 
 
 PROPOSALS = {"made": "Made", "approved": "Approved", "asked": "Put to the two", "agreed": "Agreed by both"}
@@ -122,37 +129,26 @@ HESITATIONS = {
     Hesitation.past_experience.value: "Past experience",
     Hesitation.other.value: "Something else",
     "none": "No reason given",
-    "all": "All",
 }
 
 
 def hesitations(all: Collected, period: Period) -> Table:
-    """Why invited people hesitated or declined, by the last they said within the period."""
-    people: dict[tuple[str, str], set[tuple[str, Side]]] = {(r, c): set() for r in HESITATIONS for c in (*SIDES, "all")}
+    """Why invited people hesitated or declined, by the last they said within the period.
+
+    How many they are in all follows from the funnel. So there are no sums, no cell tells that it is 0, and where all
+    gave one reason nobody is told: it would be everybody's.
+    """
+    reasons: Counter[tuple[str, str]] = Counter()
     for invitation in all.invitations:
         said = [a for a in invitation.answers if within(a.on, period)]
-        if not said or said[-1].answer not in (Answer.hesitant, Answer.declined) or invitation.side not in SIDES:
-            continue
-        reason = said[-1].hesitation.value if said[-1].hesitation else "none"
-        for row in (reason if reason in HESITATIONS else "other", "all"):
-            for column in (invitation.side.value, "all"):
-                people[row, column].add((invitation.person, invitation.side))
-    collected = {c: _anybody_answered(all, period, c) for c in (*SIDES, "all")}
-    cells = {
-        (row, column): Cell(len(who), len({person for person, _ in who}), collected[column])
-        for (row, column), who in people.items()
-    }
-    reasons = [row for row in HESITATIONS if row != "all"]
-    by_side = [Sum(_hesitated(r, "all"), tuple(_hesitated(r, s.value) for s in SIDES)) for r in HESITATIONS]
-    by_reason = [Sum(_hesitated("all", c), tuple(_hesitated(r, c) for r in reasons)) for c in (*SIDES, "all")]
-    columns = (*SIDES, "all")
-    return Table("hesitations", "Why people hesitate", HESITATIONS, columns, cells, (*by_side, *by_reason))
-
-
-def _hesitated(row: str, column: str) -> CellId:
-    return CellId("hesitations", row, column)
-
-
-def _anybody_answered(all: Collected, period: Period, column: str) -> bool:
-    heard = (i for i in all.invitations if column in (i.side.value, "all"))
-    return by_the_end((a.on for i in heard for a in i.answers), period)
+        if said and said[-1].answer in (Answer.hesitant, Answer.declined):
+            reason = said[-1].hesitation.value if said[-1].hesitation else "none"
+            reasons[reason if reason in HESITATIONS else "other", invitation.side.value] += 1
+    cells: dict[tuple[str, str], Cell] = {}
+    for side in SIDES:
+        collected = by_the_end((a.on for i in all.invitations if i.side is side for a in i.answers), period)
+        unanimous = sum(side.value == of for _, of in reasons) == 1
+        for row in HESITATIONS:
+            n = reasons[row, side.value]
+            cells[row, side.value] = Cell(n, 0 if unanimous else n, collected, discreet=True)
+    return Table("hesitations", "Why people hesitate", HESITATIONS, tuple(SIDES), cells)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,32 +10,39 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 
 def bounds(
-    shown: Mapping[Any, int], hidden: Collection[Any], sums: Sequence[tuple[Any, Sequence[Any]]]
-) -> dict[Any, tuple[float, float]]:
+    shown: Mapping[Any, int],
+    hidden: Collection[Any],
+    sums: Sequence[tuple[Any, Sequence[Any]]],
+    at_most: Sequence[tuple[Sequence[Any], Sequence[Any]]] = (),
+    least: Callable[[Any], int] = lambda cell: 1,
+) -> dict[Any, tuple[int, int]]:
     """The least and the largest value that each hidden cell can have. A sum is a total and its parts.
 
-    The attacker knows `shown`, that hidden cells are whole numbers of at least 1, and that every sum holds.
+    The attacker knows `shown`, that hidden cells are whole numbers of at least `least`, that every sum holds, and
+    that of each couple in `at_most` the cells of the first add up to no more than those of the second.
     """
     order = {cell: i for i, cell in enumerate(hidden)}
-    rows, totals = [], []
-    for total, parts in sums:
+    constraints = []
+    relations = [(parts, [total], True) for total, parts in sums] + [(less, more, False) for less, more in at_most]
+    for less, more, equal in relations:
         row, known = np.zeros(len(order)), 0
-        for cell, sign in [(total, -1), *((part, 1) for part in parts)]:
+        for cell, sign in [*((cell, 1) for cell in less), *((cell, -1) for cell in more)]:
             if cell in order:
                 row[order[cell]] += sign
             else:
                 known += sign * shown[cell]
         if row.any():
-            rows.append(row)
-            totals.append(-known)
-    constraints = [LinearConstraint(np.array(rows), totals, totals)] if rows else []
+            constraints.append(LinearConstraint(row, -known if equal else -np.inf, -known))
+        else:
+            assert known == 0 if equal else known <= 0, "what is assumed does not hold"
+    limits = Bounds([least(cell) for cell in order], 1_000_000)
     found = {}
     for cell, i in order.items():
         ends = []
         for sign in (1, -1):
             goal = np.zeros(len(order))
             goal[i] = sign
-            answer = milp(goal, constraints=constraints, integrality=np.ones(len(order)), bounds=Bounds(1, 1_000_000))
+            answer = milp(goal, constraints=constraints, integrality=np.ones(len(order)), bounds=limits)
             assert answer.success, "what is shown contradicts itself"
             ends.append(round(sign * answer.fun))
         found[cell] = (ends[0], ends[1])

@@ -1,4 +1,4 @@
-"""Programs to compute figures of: by hand, or any."""
+"""Programs to compute figures of: any at all, and one that has been lived through."""
 
 from __future__ import annotations
 
@@ -118,9 +118,103 @@ def session(random: Random, n: int, pair: str) -> rows.Session:
     return rows.Session(
         session=f"s{n}",
         pair=pair,
-        proposed=day(random),
         booked=maybe(random),
         moved=tuple(rows.Done(on=day(random), by=random.choice(actors)) for _ in range(random.randint(0, 2))),
         cancelled=rows.Done(on=day(random), by=random.choice(actors)) if random.random() < 0.3 else None,
         held=maybe(random),
     )
+
+
+def lived(random: Random) -> Collected:
+    """A program whose every step follows another, all within the period, one pair a person.
+
+    So every relation between figures that a reader might guess at really holds.
+    """
+    people = {
+        Side.mentor: [f"m{n}" for n in range(random.choice([6, 9, 20]))],
+        Side.executive: [f"e{n}" for n in range(random.choice([5, 7, 14]))],
+    }
+    often = random.choice([0.3, 0.7, 0.95])
+    some = {side: [p for p in who if random.random() < often] for side, who in people.items()}
+    reasons = random.sample([None, *list(Hesitation)[:-1]], random.randint(1, 4))
+    placed = list(zip(some[Side.mentor], some[Side.executive], strict=False))
+    agreed = [pair for pair in placed if random.random() < often]
+    pairs = [rows.Pair(pair=m, mentor=m, executive=e, formed=FIRST) for m, e in agreed]
+    for n, pair in enumerate(pairs):
+        if random.random() > often:
+            pairs[n] = pair.model_copy(update={"released": FIRST, "completed": random.random() < 0.5})
+    sessions = [
+        rows.Session(
+            session=f"{pair.pair}/{n}",
+            pair=pair.pair,
+            booked=FIRST,
+            moved=tuple(rows.Done(on=FIRST, by=random.choice(list(Actor)[:-1])) for _ in range(random.randint(0, 1))),
+            cancelled=None if held else rows.Done(on=FIRST, by=random.choice(list(Actor)[:-1])),
+            held=FIRST if held else None,
+        )
+        for pair in pairs
+        for n in range(random.randint(0, 3))
+        for held in [random.random() < often]
+    ]
+    ideas = [rows.Idea(pair=p.pair, by=random.choice(SIDES), raised=FIRST) for p in pairs if random.random() < often]
+    return Collected(
+        invitations=[
+            _lived_invitation(random, p, side, p in some[side], reasons) for side in SIDES for p in people[side]
+        ],
+        participations=[
+            *(rows.Participation(person=p, mentor=FIRST, charter=FIRST) for p in some[Side.mentor]),
+            *(rows.Participation(person=p, executive=FIRST, charter=FIRST) for p in some[Side.executive]),
+        ],
+        rounds=[
+            rows.Round(
+                mentors=len(some[Side.mentor]),
+                executives=len(some[Side.executive]),
+                unplaced_mentors=len(some[Side.mentor]) - len(placed),
+                unplaced_executives=len(some[Side.executive]) - len(placed),
+                published=FIRST,
+            )
+        ],
+        proposals=[
+            rows.Proposal(
+                mentor=m,
+                executive=e,
+                made=FIRST,
+                approved=FIRST,
+                asked=FIRST,
+                agreed=FIRST if (m, e) in agreed else None,
+                closed=None if (m, e) in agreed else FIRST,
+            )
+            for m, e in placed
+        ],
+        pairs=pairs,
+        journeys=[
+            rows.Journey(pair=p.pair, sessions=6, opened=FIRST, completed=FIRST if p.completed else None) for p in pairs
+        ],
+        sessions=sessions,
+        learnings=[
+            rows.Learning(session=s.session, mentor=FIRST, executive=random.choice([FIRST, None]))
+            for s in sessions
+            if s.held and random.random() < often
+        ],
+        ideas=ideas,
+        actions=[_lived_action(random, idea.pair, often) for idea in ideas if random.random() < often],
+    )
+
+
+def _lived_invitation(
+    random: Random, person: str, side: Side, enrols: bool, reasons: list[Hesitation | None]
+) -> rows.Invitation:
+    answer = Answer.accepted if enrols else random.choice([Answer.hesitant, Answer.declined])
+    why = None if enrols else random.choice(reasons)
+    said = (rows.Answered(on=FIRST, answer=answer, hesitation=why),) if enrols or random.random() < 0.8 else ()
+    return rows.Invitation(person=person, side=side, invited=FIRST, answers=said)
+
+
+def _lived_action(random: Random, pair: str, often: float) -> rows.Action:
+    steps: dict[str, date] = {"committed": FIRST}
+    if random.random() < often:
+        steps["evidenced"] = FIRST
+        steps[random.choice(["confirmed", "confirmed", "unconfirmed"])] = FIRST
+    elif random.random() < 0.5:
+        steps["dropped"] = FIRST
+    return rows.Action(pair=pair, owner=random.choice(SIDES), **steps)

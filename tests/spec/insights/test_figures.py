@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from builtins import all as all_of
 from datetime import date, timedelta
 
 from contracts.enrollment import Answer, Hesitation
@@ -77,21 +78,30 @@ def test_a_hesitation_counts_by_the_last_answer_within_the_period() -> None:
     found = hesitations(all, PERIOD)
     assert {key: cell.value for key, cell in found.cells.items() if cell.value} == {
         ("time", "mentor"): 1,
-        ("time", "all"): 1,
         ("none", "executive"): 1,
-        ("none", "all"): 1,
-        ("all", "mentor"): 1,
-        ("all", "executive"): 1,
-        ("all", "all"): 2,
     }
+
+
+def test_a_reason_that_all_gave_is_hidden_however_many_they_are() -> None:
+    because = [Hesitation.time] * 8
+    all = Collected(invitations=[invited(f"m{n}", (DAY, Answer.declined, why)) for n, why in enumerate(because)])
+    assert all_hidden(all)
+    more = Collected(invitations=[*all.invitations, invited("cy", (DAY, Answer.declined, Hesitation.other))])
+    assert not hesitations(more, PERIOD).cells["time", "mentor"].below(5)
+    assert hesitations(more, PERIOD).cells["exposure", "mentor"].below(5), "not even that nobody said so"
+
+
+def all_hidden(all: Collected) -> bool:
+    found = hesitations(all, PERIOD)
+    return all_of(found.cells[row, "mentor"].below(5) for row in found.rows)
 
 
 def test_coverage_counts_rounds_that_were_let_out() -> None:
     out = rows.Round(mentors=40, executives=12, unplaced_mentors=28, published=DAY)
     all = Collected(rounds=[out, out, rows.Round(mentors=9, executives=9)])
     found = coverage(all, PERIOD)
-    assert values(found, "mentor") == {"considered": 80, "placed": 24, "unplaced": 56}
-    assert values(found, "executive") == {"considered": 24, "placed": 24, "unplaced": 0}
+    assert values(found, "mentor") == {"considered": 80, "placed": 24}
+    assert values(found, "executive") == {"considered": 24, "placed": 24}
     assert found.cells["placed", "mentor"].people == 12, "two rounds may have placed the same people"
 
 
@@ -110,18 +120,16 @@ def test_sessions_are_counted_by_what_was_done_with_them_and_by_whom() -> None:
             rows.Session(
                 session="s1",
                 pair="pa1",
-                proposed=BEFORE,
                 booked=DAY,
                 moved=(rows.Done(on=DAY, by=Actor.executive), rows.Done(on=DAY, by=Actor.executive)),
                 held=DAY,
             ),
-            rows.Session(session="s2", pair="pa2", proposed=DAY, cancelled=rows.Done(on=DAY, by=Actor.mentor)),
+            rows.Session(session="s2", pair="pa2", cancelled=rows.Done(on=DAY, by=Actor.mentor)),
         ],
     )
     found = sessions(all, PERIOD)
     assert values(found, "all") == {
         "planned": 12,
-        "proposed": 1,
         "booked": 1,
         "held": 1,
         "moved": 2,
@@ -158,7 +166,15 @@ def test_ideas_become_actions_on_the_side_that_owns_them() -> None:
     found = follow_through(all, PERIOD)
     assert found.cells["raised", "mentor"] == Cell(2, 2)
     assert found.cells["committed", "executive"] == Cell(2, 1), "one executive promised both"
-    assert values(found, "all")["confirmed"] == 1
+    assert values(found, "executive")["confirmed"] == 1
+    assert values(found, "all") == {"unconfirmed": 0, "dropped": 0}, "what came to nothing has no side"
+    assert found.cells["dropped", "all"].below(5), "and not even that there is none is told"
+
+
+def test_what_both_sides_do_at_once_is_hidden_on_both() -> None:
+    pairs = [rows.Pair(pair=f"pa{n}", mentor=f"m{n}", executive=f"e{n % 2}", formed=DAY) for n in range(6)]
+    found = funnel(Collected(pairs=pairs), PERIOD)
+    assert found.cells["paired", "mentor"] == Cell(6, 2, collected=False)
 
 
 def test_a_journey_that_was_completed_did_not_end_before() -> None:
