@@ -107,6 +107,7 @@ def test_blank_lines_count_as_rows_of_the_spreadsheet_and_cells_may_hold_line_br
         ({"mail": ""}, RowFault.missing),
         ({"name": " "}, RowFault.missing),
         ({"mail": "ada.example.org"}, RowFault.malformed),
+        ({"mail": f"{'a' * 250}@example.org"}, RowFault.malformed),
         ({"level": "0"}, RowFault.malformed),
         ({"level": "8"}, RowFault.malformed),
         ({"level": "²"}, RowFault.malformed),
