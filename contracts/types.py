@@ -19,7 +19,10 @@ def instant_text(at: datetime) -> str:
 
 
 def _to_milliseconds(at: datetime) -> datetime:
-    at = at.astimezone(UTC)
+    try:
+        at = at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is outside the years 1 to 9999 in UTC") from None
     return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 

@@ -169,8 +169,9 @@ class Runner:
         try:
             with trace.use_span(span) if span else contextlib.nullcontext():
                 await self._do(row, traceparent_of(span) if span else row["traceparent"])
-        except NotYet:
-            await self._set(row, {"not_before": now + timedelta(milliseconds=200), "leased": None})
+        except NotYet as early:
+            later = {"due": early.until} if early.until else {"not_before": now + timedelta(milliseconds=200)}
+            await self._set(row, later | {"leased": None})
             return False
         except Exception as error:
             await self._failed(row, error, now)

@@ -25,7 +25,12 @@ F = TypeVar("F", bound=Fact)
 
 
 class NotYet(Exception):
-    """A task needs something that has not been heard here yet: try again in a moment; it does not count as failing."""
+    """A task is too early, which does not count as failing: something it needs has not been heard here, so try again in
+    a moment; or, where `until` says so, it is not due before then."""
+
+    def __init__(self, until: datetime | None = None) -> None:
+        super().__init__()
+        self.until = until
 
 
 class Work(Protocol):

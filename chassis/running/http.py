@@ -115,9 +115,12 @@ class Ctx:
         return await self._runtime.commands.scan(aggregate, scope)
 
     def answer(self, outcome: Outcome, status: int = 200, **fields: Any) -> Response:
-        """The answer to a command: what it made, and how to ask for its effects (`Counterpoint-After`)."""
-        headers = {AFTER: ", ".join(outcome.after)} if outcome.after else None
-        return JSONResponse({**fields, "after": list(outcome.after)}, status, headers)
+        """The answer to a command: what it made, and how to ask for its effects (`Counterpoint-After`).
+
+        Sealed streams are left out: nobody could wait for them, and they are nobody's business.
+        """
+        after = [v for v in outcome.after if self._runtime.is_published(v)]
+        return JSONResponse({**fields, "after": after}, status, {AFTER: ", ".join(after)} if after else None)
 
     def single(self, body: BaseModel | Mapping[str, Any], version: int) -> Response:
         """The answer to a question for one thing, with its version as ETag."""

@@ -39,7 +39,7 @@ from chassis.running.problems import Problem, later
 from chassis.running.service import Service
 from chassis.running.settings import Role, Settings
 from chassis.running.tracing import Tracing
-from contracts.streams import parts
+from contracts.streams import Audience, parts
 
 STALLED_SECONDS = 60.0
 _log = logging.getLogger("counterpoint")
@@ -129,6 +129,11 @@ class Runtime:
         if category not in self.inbox.categories:
             raise Problem(400, "after", f"this service never hears {category!r} streams")
         return stream, number
+
+    def is_published(self, version: str) -> bool:
+        """Whether others hear of the stream in a `stream@version`."""
+        category = self.service.catalog.categories[parts(version.rpartition("@")[0])[1]]
+        return category.audience is not Audience.sealed
 
     def caught_up(self) -> bool:
         """Whether the inbox of this process has applied everything there is; True where another process has it."""

@@ -103,8 +103,9 @@ async def close_unconfirmed(fact: ActionEvidenced, work: Work) -> None:
     row = await work.views.get(ACTIONS, stream)
     if row is None or row.state != "evidenced" or row.shown is None:
         return
-    if work.now() < row.shown + timedelta(days=(await _program(work)).rules.confirm_days):
-        raise NotYet
+    until = row.shown + timedelta(days=(await _program(work)).rules.confirm_days)
+    if work.now() < until:
+        raise NotYet(until)
     await work.run(On(ACTION, stream, LapseConfirmation()))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -11,7 +10,6 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime, Field
 
-from chassis.deciding.commands import Outcome
 from chassis.deciding.decider import On
 from chassis.running.http import Body, Context, Ctx, Response
 from contracts.profiles import Channel, profile_key
@@ -101,7 +99,7 @@ async def book_session(ctx: Context, program: ProgramId, session: SessionId, bod
         for person in (pair.mentor, pair.executive)
     ]
     outcome = await ctx.run(On(SESSION, SESSION.stream(program, session), book), *held)
-    return ctx.answer(_told(outcome), session=session)
+    return ctx.answer(outcome, session=session)
 
 
 @router.post("/sessions/{session}/move")
@@ -119,7 +117,7 @@ async def move_session(ctx: Context, program: ProgramId, session: SessionId, bod
         for person in (pair.mentor, pair.executive)
     ]
     outcome = await ctx.run(On(SESSION, SESSION.stream(program, session), move, expect), *held)
-    return ctx.answer(_told(outcome), session=session)
+    return ctx.answer(outcome, session=session)
 
 
 @router.post("/sessions/{session}/cancel")
@@ -130,7 +128,7 @@ async def cancel_session(ctx: Context, program: ProgramId, session: SessionId, b
     cancel = CancelSession(by=Actor(side.value), cause=CancelCause.person)
     freed = [On(DIARY, DIARY.stream(program, p), FreeSlot(session=session)) for p in (pair.mentor, pair.executive)]
     outcome = await ctx.run(On(SESSION, SESSION.stream(program, session), cancel, expect), *freed)
-    return ctx.answer(_told(outcome), session=session)
+    return ctx.answer(outcome, session=session)
 
 
 @router.post("/sessions/{session}/hold")
@@ -160,11 +158,6 @@ async def note_learning(ctx: Context, program: ProgramId, session: SessionId, bo
     texts = [ctx.contents.put(program, content, body.text, ctx.now())] if content and body.text else []
     outcome = await ctx.run(On(LEARNING, LEARNING.stream(program, session), note), also=texts)
     return ctx.answer(outcome, session=session)
-
-
-def _told(outcome: Outcome) -> Outcome:
-    """The outcome without the diaries: they are sealed, so that no caller could ever wait for them."""
-    return replace(outcome, after=tuple(v for v in outcome.after if f"/{DIARY.category.name}/" not in v))
 
 
 async def _read(ctx: Ctx, session: str) -> tuple[Session, int]:
