@@ -97,7 +97,7 @@ async def review_proposal(ctx: Context, program: ProgramId, proposal: ProposalId
 
 
 @router.post("/programs/{program}/rounds/{round}/approvals")
-async def approve_rest(ctx: Context, program: ProgramId, round: RoundId, body: Body) -> Response:
+async def approve_rest(ctx: Context, program: ProgramId, round: RoundId, body: Body | None = None) -> Response:
     """Approve every proposal of the round that has no verdict."""
     state, _ = await _round(ctx, program, round)
     if state.state == "opened":
@@ -114,7 +114,7 @@ async def approve_rest(ctx: Context, program: ProgramId, round: RoundId, body: B
 
 
 @router.post("/programs/{program}/rounds/{round}/publish")
-async def publish_round(ctx: Context, program: ProgramId, round: RoundId, body: Body) -> Response:
+async def publish_round(ctx: Context, program: ProgramId, round: RoundId, body: Body | None = None) -> Response:
     await _round(ctx, program, round)
     proposals = [p for _, p in await ctx.scan(PROPOSAL, program) if p.round == round]
     verdicts = [p.verdict for p in proposals if p.state == "proposed"]
@@ -203,7 +203,7 @@ async def show_pair(ctx: Context, program: ProgramId, pair: PairId) -> Response:
 
 
 @router.post("/programs/{program}/pairs/{pair}/leave")
-async def leave_pair(ctx: Context, program: ProgramId, pair: PairId, body: Body) -> Response:
+async def leave_pair(ctx: Context, program: ProgramId, pair: PairId, body: Body | None = None) -> Response:
     """Alone, at once, without a reason; the other side sees that the pair has ended and nothing else."""
     state, _ = await _pair(ctx, program, pair)
     _own(ctx, state)
@@ -211,7 +211,7 @@ async def leave_pair(ctx: Context, program: ProgramId, pair: PairId, body: Body)
 
 
 @router.post("/programs/{program}/pairs/{pair}/end")
-async def end_pair(ctx: Context, program: ProgramId, pair: PairId, body: Body) -> Response:
+async def end_pair(ctx: Context, program: ProgramId, pair: PairId, body: Body | None = None) -> Response:
     expect = ctx.expect()
     state, _ = await _pair(ctx, program, pair)
     return ctx.answer(_told(await ctx.run(*release(state, ReleaseCause.ended, expect))), pair=pair)

@@ -1,4 +1,4 @@
-"""What a task or a handler may use, in memory: streams that decide like the journal, views folded from the same facts."""
+"""What a task or a handler may use, in memory: streams that decide like the journal, and views folded from them."""
 
 from __future__ import annotations
 
