@@ -21,7 +21,6 @@ from services.matching.freezing import INPUT, freeze
 from services.matching.pair import PAIR, Pair
 from services.matching.proposal import APPROVING, PROPOSAL, AnswerConsent, CloseProposal, Proposal, ReviewProposal
 from services.matching.round import ROUND, OpenRound, PublishRound, Round
-from services.matching.seat import SEAT
 from services.matching.solver import VERSION
 from services.matching.tasks import CHUNK, RESULT
 from services.matching.views import PAIRS, PROFILES, PROPOSALS
@@ -179,7 +178,7 @@ async def _form(ctx: Ctx, proposal: Proposal) -> Response:
     if any(isinstance(f, PairDeclined) for f in outcome.facts):
         return ctx.answer(outcome, proposal=proposal.proposal, state="declined")
     pair = pair_id(proposal.program, proposal.mentor, proposal.executive)
-    return ctx.answer(_told(outcome), proposal=proposal.proposal, state="formed", pair=pair)
+    return ctx.answer(outcome, proposal=proposal.proposal, state="formed", pair=pair)
 
 
 @router.get("/programs/{program}/pairs")
@@ -207,14 +206,14 @@ async def leave_pair(ctx: Context, program: ProgramId, pair: PairId, body: Body 
     """Alone, at once, without a reason; the other side sees that the pair has ended and nothing else."""
     state, _ = await _pair(ctx, program, pair)
     _own(ctx, state)
-    return ctx.answer(_told(await ctx.run(*release(state, ReleaseCause.ended))), pair=pair)
+    return ctx.answer(await ctx.run(*release(state, ReleaseCause.ended)), pair=pair)
 
 
 @router.post("/programs/{program}/pairs/{pair}/end")
 async def end_pair(ctx: Context, program: ProgramId, pair: PairId, body: Body | None = None) -> Response:
     expect = ctx.expect()
     state, _ = await _pair(ctx, program, pair)
-    return ctx.answer(_told(await ctx.run(*release(state, ReleaseCause.ended, expect))), pair=pair)
+    return ctx.answer(await ctx.run(*release(state, ReleaseCause.ended, expect)), pair=pair)
 
 
 async def _round(ctx: Ctx, program: str, round: str) -> tuple[Round, int]:
@@ -249,11 +248,6 @@ async def _pair(ctx: Ctx, program: str, pair: str) -> tuple[Pair, int]:
 def _own(ctx: Ctx, pair: Pair) -> None:
     if ctx.caller.person not in (pair.mentor, pair.executive):
         raise Problem(403, "not-yours", "this is somebody else's pair")
-
-
-def _told(outcome: Outcome) -> Outcome:
-    """What was written except the seats: nobody hears of them, and how often they change would tell of other pairs."""
-    return Outcome(tuple(a for a in outcome.after if f"/{SEAT.category.name}/" not in a), outcome.facts)
 
 
 def _shown(pair: Pair) -> dict[str, Any]:
