@@ -22,7 +22,7 @@ def bounds(
     that of each couple in `at_most` the cells of the first add up to no more than those of the second.
     """
     order = {cell: i for i, cell in enumerate(hidden)}
-    constraints = []
+    matrix, lower, upper = [], [], []
     relations = [(parts, [total], True) for total, parts in sums] + [(less, more, False) for less, more in at_most]
     for less, more, equal in relations:
         row, known = np.zeros(len(order)), 0
@@ -32,9 +32,12 @@ def bounds(
             else:
                 known += sign * shown[cell]
         if row.any():
-            constraints.append(LinearConstraint(row, -known if equal else -np.inf, -known))
+            matrix.append(row)
+            lower.append(-known if equal else -np.inf)
+            upper.append(-known)
         else:
             assert known == 0 if equal else known <= 0, "what is assumed does not hold"
+    constraints = [LinearConstraint(np.array(matrix), lower, upper)] if matrix else []
     limits = Bounds([least(cell) for cell in order], 1_000_000)
     found = {}
     for cell, i in order.items():

@@ -156,7 +156,8 @@ def lived(random: Random) -> Collected:
         for n in range(random.randint(0, 3))
         for held in [random.random() < often]
     ]
-    ideas = [rows.Idea(pair=p.pair, by=random.choice(SIDES), raised=FIRST) for p in pairs if random.random() < often]
+    met = sorted({s.pair for s in sessions if s.held})
+    ideas = [rows.Idea(pair=pair, by=random.choice(SIDES), raised=FIRST) for pair in met if random.random() < often]
     return Collected(
         invitations=[
             _lived_invitation(random, p, side, p in some[side], reasons) for side in SIDES for p in people[side]
