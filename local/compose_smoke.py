@@ -19,7 +19,6 @@ import httpx
 from local import story
 from local.files import CHECKOUT
 from local.processes import free_ports
-from local.story.figures import cells
 from local.tokens import mint
 from local.topics import SERVICES
 
@@ -117,7 +116,7 @@ def main() -> int:
         with _up(compose), tempfile.TemporaryDirectory(prefix="counterpoint-") as data:
             inspect(compose)
             ended = asyncio.run(story.run(_installation(compose, Path(data)), Teller(), patience=60))
-            show(compose, ended)
+            show(ended)
             check_telemetry(compose)
     except (SmokeFailed, story.StoryFailed) as failed:
         _say(f"\nFAILED: {failed}")
@@ -186,13 +185,13 @@ def inspect(compose: Compose) -> None:
     _say("   Each service: nobody (65534), no rights, root read-only, holds itself only. Ports: on loopback only.")
 
 
-def show(compose: Compose, ended: story.Ending) -> None:
+def show(ended: story.Ending) -> None:
     """Print the published figures, the pairs with their next step and the lag of every inbox."""
     _say("\nThe published figures")
     for table in ended.report["tables"]:
         _say(f"   {table['title']}")
         for row in table["rows"]:
-            shown = ", ".join(f"{cell['column']}: {cell['shown']}" for cell in cells({"tables": [{"rows": [row]}]}))
+            shown = ", ".join(f"{cell['column']}: {cell['shown']}" for cell in row["cells"])
             _say(f"      {row['label']}: {shown}")
     _say("\nThe pairs and their next step")
     for pair in ended.journeys:
@@ -200,9 +199,9 @@ def show(compose: Compose, ended: story.Ending) -> None:
         told = f"{step['who']}: {step['what']}" if step else "–"
         names = f"{pair['names']['mentor']} – {pair['names']['executive']}"
         _say(f"   {names:<45} {pair['state']:<10} {pair['held']} of {pair['planned']}  {told}")
+    _say("\nLag and telemetry")
     for service, items in ended.lag.items():
         _say(f"   {service}: {len(items)} partitions, {sum(item['behind'] for item in items)} records behind")
-    _say(f"   One command through all four services: {compose.url('jaeger')}/trace/{ended.trace}")
 
 
 def check_telemetry(compose: Compose, seconds: float = 15) -> None:
