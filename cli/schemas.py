@@ -97,7 +97,7 @@ _PATTERNS = {
     "^[a-z]{2,3}(-[A-Z]{2})?$": "language",
     "^[A-Za-z0-9_+/-]{1,40}$": "time zone",
     "^[a-z0-9_-]{1,40}$": "id",
-    "^[a-z0-9_]+/[a-z-]+/[a-z0-9_]+@[1-9][0-9]*$": "`<stream>@<version>`",
+    "^[a-z0-9_]+/[a-z-]+/[a-z0-9_-]+@[1-9][0-9]*$": "`<stream>@<version>`",
 }
 _FORMATS = {"date": "date", "date-time": "instant (UTC)"}
 

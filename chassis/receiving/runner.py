@@ -88,6 +88,7 @@ class Runner:
         self._gate = asyncio.Semaphore(concurrency)
         self._owner = secrets.token_hex(8)
         self._woken = asyncio.Event()
+        self._jobs: dict[str, asyncio.Task[None]] = {}
         self._skew = timedelta(0)
         self._skew_at = -_CLOCK_CHECK
         self.attempted = 0.0
@@ -106,20 +107,26 @@ class Runner:
         )
 
     async def run(self) -> None:
-        """Run tasks for ever; cancel to stop."""
-        while True:
-            self.attempted = asyncio.get_running_loop().time()
-            self._woken.clear()
-            if not await self.sweep():
+        """Run tasks for ever; cancel to stop. A task that takes long holds up only its own key."""
+        try:
+            while True:
+                self.attempted = asyncio.get_running_loop().time()
+                self._woken.clear()
+                await self.sweep()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._woken.wait(), self._sweep_seconds)
+        finally:
+            for job in self._jobs.values():
+                job.cancel()
+            await asyncio.gather(*self._jobs.values(), return_exceptions=True)
 
     async def sweep(self) -> int:
-        """Run the first due row of each key; answers how many rows were finished."""
+        """Start the first due row of each key that has none running; answers how many were started."""
         now = await self._now()
         ready = {
             "state": "open",
             "due": {"$lte": now},
+            "key": {"$nin": list(self._jobs)},
             "$or": [{"not_before": None}, {"not_before": {"$lte": now}}],
         }
         rows = await self._collection.find(ready).sort([("due", 1), ("order", 1)]).limit(PAGE).to_list(None)
@@ -132,8 +139,9 @@ class Runner:
         for row in rows:
             if row["key"] not in first and not any(b < _place(row) for b in blocked.get(row["key"], ())):
                 first[row["key"]] = row
-        finished = await asyncio.gather(*(self._guarded(row, now) for row in first.values()))
-        return sum(finished)
+        for key, row in first.items():
+            self._jobs[key] = asyncio.create_task(self._guarded(row, now), name=row["_id"])
+        return len(first)
 
     async def _blocked(self, now: datetime) -> dict[str, list[tuple[datetime, str]]]:
         """Rows that wait for a later try or for somebody: the rows of their key behind them wait as well."""
@@ -146,13 +154,17 @@ class Runner:
             blocked.setdefault(row["key"], []).append(_place(row))
         return blocked
 
-    async def _guarded(self, row: Document, now: datetime) -> bool:
-        async with self._gate:
-            try:
-                return await self._one(row, now)
-            except PyMongoError as error:
-                _log.warning("task %s goes back: %s", row["_id"], type(error).__name__)
-                return False
+    async def _guarded(self, row: Document, now: datetime) -> None:
+        finished = False
+        try:
+            async with self._gate:
+                finished = await self._one(row, now)
+        except PyMongoError as error:
+            _log.warning("task %s goes back: %s", row["_id"], type(error).__name__)
+        finally:
+            del self._jobs[row["key"]]
+            if finished:
+                self._woken.set()  # the next row of its key need not wait for the sweep
 
     async def _one(self, row: Document, now: datetime) -> bool:
         if not await self._seen(row["needs"]):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import Depends, Request, Response
 from fastapi.responses import JSONResponse
 from opentelemetry import trace
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from chassis.deciding.commands import Origin, Outcome, Side, body_digest, command_id
 from chassis.deciding.decider import Aggregate, On, S
@@ -22,11 +22,12 @@ from chassis.running.problems import Problem, later
 from chassis.running.service import ANYONE, FOUNDER, TOKEN
 from chassis.running.telemetry import traceparent_of
 from contracts.streams import ORG
+from contracts.types import Word
 
 if TYPE_CHECKING:
     from chassis.running.runtime import Runtime
 
-__all__ = ["Body", "Context", "Ctx", "Problem", "Response"]
+__all__ = ["Body", "Context", "Ctx", "Problem", "Response", "refuse_unknown"]
 
 AFTER = "Counterpoint-After"
 _KEY = re.compile(r"^[\x21-\x7e]{1,200}$")
@@ -34,9 +35,22 @@ _ETAG = re.compile(r'^"(\d+)"$')
 
 
 class Body(BaseModel):
-    """A request's body. Unknown fields are refused."""
+    """A request's body. Unknown fields are refused, and so is a word that is not on its list."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @field_validator("*")
+    @classmethod
+    def _no_unknown_word(cls, value: Any) -> Any:
+        refuse_unknown(value)
+        return value
+
+
+def refuse_unknown(value: Any) -> None:
+    """Raise ValueError where a word, or one in a list or map, is what only a reader may take as `unknown`."""
+    for word in value if isinstance(value, list | tuple | dict) else (value,):
+        if isinstance(word, Word) and word.value == "unknown":
+            raise ValueError(f"must be one of: {', '.join(w.value for w in type(word) if w.value != 'unknown')}")
 
 
 class Ctx:
@@ -143,9 +157,11 @@ async def context(request: Request) -> Ctx:
     if scope != ORG:
         caller = await runtime.service.directory.find(token, scope, runtime.inbox.reader)
     if not _may(caller, allowed, runtime.settings.founders):
-        if caller.person is None and scope != ORG and not runtime.caught_up():
+        if not caller.roles and scope != ORG and not runtime.caught_up():
             raise later("not-yet-known", "you are not known here yet; try again in a moment")
-        raise Problem(403, "forbidden", f"this needs one of: {', '.join(sorted(allowed))}")
+        if caller.person is None and FOUNDER not in allowed:
+            raise Problem(403, "forbidden", "nobody in this program has your token's subject")
+        raise Problem(403, "forbidden", f"this is for: {', '.join(sorted(allowed))}")
     return Ctx(request, runtime, caller, scope, await request.body())
 
 

@@ -100,7 +100,7 @@ def _invalid(error: RequestValidationError) -> Problem:
     errors = []
     for e in error.errors():
         where, *path = e["loc"]
-        message = "is not a known field" if e["type"] == "extra_forbidden" else e["msg"]
+        message = "is not a known field" if e["type"] == "extra_forbidden" else e["msg"].removeprefix("Value error, ")
         if where == "body":
             errors.append({"pointer": "".join(f"/{p}" for p in path), "detail": message})
         else:

@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import ConfigDict, Field, StringConstraints, field_validator
 
-from chassis.running.http import Body
+from chassis.running.http import Body, refuse_unknown
 from contracts.enrollment import Answer, Hesitation, Role, Rules, ValueCase, default_weights
 from contracts.profiles import Language, WeeklyWindow, Zone
-from contracts.types import PersonId, Side, Tag, Word
+from contracts.types import PersonId, Side, Tag
 from services.enrollment.roster.reading import MAIL, MOST_CAPACITY
-
-W = TypeVar("W", bound=Word)
-
-
-def known(word: W) -> W:
-    """Refuse what a reader would take as `unknown`: who writes must say a word of the list."""
-    if word.value == "unknown":
-        raise ValueError(f"must be one of: {', '.join(w.value for w in type(word) if w.value != 'unknown')}")
-    return word
-
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Mail = Annotated[str, StringConstraints(strip_whitespace=True, max_length=254, pattern=f"^{MAIL.pattern}$")]
 Login = Annotated[str, StringConstraints(pattern=r"^\S{1,100}$")]
-SaidSide = Annotated[Side, AfterValidator(known)]
 
 
 class PartialRules(Rules):
@@ -37,9 +26,7 @@ class PartialRules(Rules):
     @field_validator("*")
     @classmethod
     def _known(cls, value: Any) -> Any:
-        for word in value if isinstance(value, dict) else [value]:
-            if isinstance(word, Word):
-                known(word)
+        refuse_unknown(value)
         return {**default_weights(), **value} if isinstance(value, dict) else value
 
     def whole(self) -> Rules:
@@ -83,7 +70,7 @@ class NewRole(Body):
     login: Login
     name: Text
     mail: Mail
-    role: Annotated[Role, AfterValidator(known)]
+    role: Role
     for_person: PersonId | None = None
 
 
@@ -92,20 +79,20 @@ class NewInvitations(Body):
 
     wave: int = Field(1, ge=1, le=100)
     persons: list[PersonId] | None = Field(None, min_length=1, max_length=10_000)
-    value_case: Annotated[ValueCase, AfterValidator(known)] | None = None
+    value_case: ValueCase | None = None
 
 
 class NewAnswer(Body):
     """What an invited person says."""
 
-    answer: Annotated[Answer, AfterValidator(known)]
-    hesitation: Annotated[Hesitation, AfterValidator(known)] | None = None
+    answer: Answer
+    hesitation: Hesitation | None = None
 
 
 class NewParticipation(Body):
     """To take part on one side; without a capacity the roster's, or the program's most."""
 
-    side: SaidSide
+    side: Side
     capacity: int | None = Field(None, ge=1, le=MOST_CAPACITY)
 
 
