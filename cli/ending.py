@@ -69,8 +69,8 @@ def _figures(report: dict[str, Any]) -> None:
 def _pairs(pairs: list[dict[str, Any]]) -> None:
     rows = [
         (
-            pair.get("mentor_name", pair["mentor"]),
-            pair.get("executive_name", pair["executive"]),
+            pair["names"]["mentor"],
+            pair["names"]["executive"],
             pair["state"],
             f"{pair['held']} of {pair['planned']}",
             _step(pair["next"]),
@@ -84,8 +84,8 @@ def _pairs(pairs: list[dict[str, Any]]) -> None:
 def _step(step: dict[str, Any] | None) -> str:
     if not step:
         return "–"
-    when = f" ({step['start'][:16].replace('T', ' ')} UTC)" if step.get("start") else ""
-    return f"{step['who']}: {step['what']}{when}"
+    when = f" on {step['start'][:16].replace('T', ' ')} UTC" if step.get("start") else ""
+    return f"{step['who']}: {step['what'].replace('_', ' ')}{when}"
 
 
 def _next(told: StackFile, program: str) -> None:

@@ -59,11 +59,11 @@ def tail(
 
 async def records(bootstrap: str, topics: Sequence[str], *, from_beginning: bool, follow: bool) -> AsyncIterator[Any]:
     """The records of the topics, without joining any group and without committing anything."""
-    consumer = AIOKafkaConsumer(*topics, bootstrap_servers=bootstrap, enable_auto_commit=False)
+    start = "earliest" if from_beginning else "latest"
+    consumer = AIOKafkaConsumer(*topics, bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset=start)
     await consumer.start()
     try:
         places = list(consumer.assignment())
-        await (consumer.seek_to_beginning if from_beginning else consumer.seek_to_end)(*places)
         ends = await consumer.end_offsets(places)
         while True:
             for batch in (await consumer.getmany(timeout_ms=300)).values():

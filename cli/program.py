@@ -48,13 +48,9 @@ def _call(method: str, program: str | None, path: str, body: dict[str, Any] | No
 
 
 @round_.command("open")
-def open_round(
-    kind: Annotated[str, typer.Option(help="cohort, newcomers or repair.")] = "cohort",
-    program: Program = None,
-    json: AsJson = False,
-) -> None:
+def open_round(program: Program = None, json: AsJson = False) -> None:
     """Open a round on everybody who can be matched; it is solved at once."""
-    opened = _call("POST", program, "/rounds", {"kind": kind})
+    opened = _call("POST", program, "/rounds", {"kind": "cohort"})
     if json:
         as_json(opened)
     else:

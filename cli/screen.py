@@ -11,9 +11,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
-"""Results. Without a terminal lines are never broken, so that other programs can read them."""
-err = Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+WIDTH_WITHOUT_TERMINAL = 200
+
+
+def _console(*, stderr: bool) -> Console:
+    """Without a terminal lines are long enough to stay whole, so that other programs can read them."""
+    console = Console(stderr=stderr, highlight=False)
+    return console if console.is_terminal else Console(stderr=stderr, highlight=False, width=WIDTH_WITHOUT_TERMINAL)
+
+
+out = _console(stderr=False)
+"""Results."""
+err = _console(stderr=True)
 """Progress and errors."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]

@@ -39,12 +39,16 @@ async def _meets(story: Story) -> None:
 async def _parts(story: Story) -> None:
     await parting.part(story)
     await months.hold_second(story)
-    await months.complete(story, story.pairs[:3])
+    await months.complete(story)
 
 
 async def _reports(story: Story) -> None:
     await figures.give(story)
     await figures.publish(story)
+
+
+async def _goes_on(story: Story) -> None:
+    await months.go_on(story)
 
 
 CHAPTERS: dict[str, tuple[str, Callable[[Story], Awaitable[None]]]] = {
@@ -54,6 +58,7 @@ CHAPTERS: dict[str, tuple[str, Callable[[Story], Awaitable[None]]]] = {
     "meets": ("Months pass: sessions, learning, ideas that become actions", _meets),
     "parts": ("A mentor leaves; the others go on", _parts),
     "reports": ("Pulses, insights, and the figures of the period", _reports),
+    "goes_on": ("The pairs go on", _goes_on),
 }
 """The chapters by name, in their order: a title, and what happens."""
 

@@ -49,11 +49,13 @@ class Cast:
         return cls(text, [_member(row) for row in csv.DictReader(io.StringIO(text))])
 
     def recognise(self, people: Iterable[Json]) -> None:
-        """Keep those whom the import took, with the person ids it gave them."""
-        known = {item["employee"]: item["person"] for item in people}
-        self.members = [member for member in self.members if member.employee in known]
-        for member in self.members:
-            member.person = known[member.employee]
+        """Keep those whom the import took, with the person ids it gave them; of rows with one number the first."""
+        rows = {member.employee: member for member in reversed(self.members)}
+        self.members = []
+        for item in people:
+            member = rows[item["employee"]]
+            member.person = item["person"]
+            self.members.append(member)
 
     def side(self, side: str) -> list[Member]:
         """The people of one side, in the order of their logins."""

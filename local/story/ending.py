@@ -3,11 +3,8 @@
 from dataclasses import dataclass
 
 from local.story.cast import FOUNDER, SPONSOR
-from local.story.figures import cells
 from local.story.state import Story
-from local.story.web import Json, check
-
-SERVICES = ("enrollment", "matching", "scheduling", "insights")
+from local.story.web import Json
 
 
 @dataclass(frozen=True)
@@ -29,7 +26,12 @@ class Ending:
 
     def summary(self) -> Json:
         """What two runs of the story have in common, whatever the ids, the days and the order of things were."""
-        shown = [[cell["state"], cell.get("shown")] for cell in cells(self.report)]
+        shown = {
+            f"{table['title']}: {row['label']}, {cell['column']}": cell["shown"]
+            for table in self.report["tables"]
+            for row in table["rows"]
+            for cell in row["cells"]
+        }
         journeys = sorted([item["state"], item["held"], item["planned"]] for item in self.journeys)
         return {"cells": shown, "journeys": journeys}
 
@@ -37,16 +39,7 @@ class Ending:
 async def gather(story: Story) -> Ending:
     """Read what the demo shows in the end, once every inbox has caught up."""
     web, cast = story.web, story.cast
-    lag: dict[str, list[Json]] = {}
-
-    async def caught_up() -> bool:
-        for service in SERVICES:
-            health = await web.health(service)
-            check(health["parked"] == 0, f"{service} has parked {health['parked']} streams or records")
-            lag[service] = health["items"]
-        return all(item["behind"] == 0 for items in lag.values() for item in items)
-
-    await web.until(caught_up, "every inbox has caught up")
+    lag = await web.settled()
     journeys = await web.items(FOUNDER, "scheduling", story.at("/journeys"))
     living = story.pairs[-1]
     texts = {each for member in cast.members for each in (member.name, member.mail, member.login)}

@@ -9,15 +9,20 @@ from local.story.web import Answer, Json, check, together
 
 IDEAS, COMMITTED, STARTED, EVIDENCED, CONFIRMED = 9, 8, 7, 6, 5
 """How many of the pairs get how far with the change they want."""
+COMPLETE = 3
+"""How many pairs reach the end of their journey."""
+PUNCTUAL, FORGETFUL, LATE = 3, 4, 6
+"""Which pairs, in the order of their executives, end the story with another next step than the others."""
 
 
-async def proposed(story: Story, pair: Pair, number: int) -> Json:
-    """The session of the number that waits for a time, as its mentor sees it."""
+async def proposed(story: Story, pair: Pair, number: int, not_: str = "") -> Json:
+    """The session of the number that waits for a time, as its mentor sees it; `not_` is one that is given up."""
     path = story.at(f"/pairs/{pair.id}/sessions")
 
     async def waiting() -> Json | None:
         items = await story.web.items(pair.mentor.login, "scheduling", path)
-        return next((i for i in items if i["number"] == number and i["state"] == "proposed"), None)
+        waiting = [i for i in items if i["number"] == number and i["state"] == "proposed" and i["session"] != not_]
+        return waiting[0] if waiting else None
 
     return await story.web.until(waiting, f"session {number} of {pair.id} is proposed")
 
@@ -115,7 +120,8 @@ async def _follow_through(story: Story, pair: Pair, number: int) -> None:
     due = (story.today() + timedelta(days=30)).isoformat()
     body = {"owner": "executive", "due": due, "text": promise}
     done = await step(executive, f"/ideas/{idea['idea']}/commit", body, idea)
-    action = f"/actions/{done['action']}"
+    pair.action = done["action"]
+    action = f"/actions/{pair.action}"
     if number < STARTED:
         done = await step(executive, f"{action}/start", {}, done)
     if number < EVIDENCED:
@@ -132,14 +138,18 @@ async def second_month(story: Story) -> None:
 
 
 async def hold_second(story: Story) -> None:
-    """Those who are still together meet again."""
+    """Those who are still together meet again; one executive forgets to write down what they learned."""
     _pass_time(story)
-    await together(hold(story, pair, 2) for pair in story.pairs)
+    forgetful = story.pairs[FORGETFUL]
+    await together(
+        hold(story, pair, 2, ("mentor",) if pair is forgetful else ("mentor", "executive")) for pair in story.pairs
+    )
     story.tell.line(f"{story.today():%d %B %Y}: {len(story.pairs)} second sessions held")
 
 
-async def complete(story: Story, pairs: list[Pair]) -> None:
+async def complete(story: Story) -> None:
     """Some pairs reach the planned number of sessions: their journeys are complete and their seats free again."""
+    pairs = story.pairs[:COMPLETE]
     await together(book(story, pair, SESSIONS) for pair in pairs)
     _pass_time(story)
     await together(hold(story, pair, SESSIONS) for pair in pairs)
@@ -153,6 +163,34 @@ async def complete(story: Story, pairs: list[Pair]) -> None:
     story.tell.line(
         f"{story.today():%d %B %Y}: {len(pairs)} pairs held their third session; their journeys are complete"
     )
+
+
+async def go_on(story: Story) -> None:
+    """Times that passed unanswered are given up for new ones; two pairs book, one executive shows what was done."""
+    await together(_renew(story, pair) for pair in story.pairs[COMPLETE:])
+    await together(book(story, story.pairs[index], SESSIONS) for index in (PUNCTUAL, FORGETFUL))
+    late = story.pairs[LATE]
+    shown = {"kind": "announcement", "text": story.cast.says(f"Late evidence of {late.executive.login}")}
+    path = story.at(f"/actions/{late.action}/evidence")
+    await story.web.post(late.executive.login, "scheduling", path, shown)
+    journeys = story.at("/journeys")
+    expected = {PUNCTUAL: "hold_session", FORGETFUL: "note_learning", LATE: "confirm_evidence"}
+
+    async def all_known() -> bool:
+        items = await story.web.items(FOUNDER, "scheduling", journeys)
+        steps = {item["pair"]: (item["next"] or {}).get("what") for item in items}
+        return all(steps[story.pairs[index].id] == what for index, what in expected.items())
+
+    await story.web.until(all_known, "every pair has its next step")
+    story.tell.line("Times that had passed are offered anew; 2 third sessions booked; evidence waits for a mentor")
+
+
+async def _renew(story: Story, pair: Pair) -> None:
+    old = await proposed(story, pair, SESSIONS)
+    path = story.at(f"/sessions/{old['session']}")
+    seen = await story.web.get(pair.mentor.login, "scheduling", path)
+    await story.web.post(pair.mentor.login, "scheduling", f"{path}/cancel", If_Match=seen.etag)
+    await proposed(story, pair, SESSIONS, not_=old["session"])
 
 
 def _first_start(story: Story) -> datetime:

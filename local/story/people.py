@@ -69,7 +69,7 @@ async def invite(story: Story) -> None:
     executives, mentors = cast.side("executive"), cast.side("mentor")
     declining, hesitating = executives[-1], [executives[-2], *mentors[-5:]]
     won_over = mentors[-7:-5]
-    staying = [m for m in cast.members if m not in (declining, *hesitating)]
+    staying = [m for m in [*executives, *mentors] if m not in (declining, *hesitating)]
     await together(
         [
             _answer(story, declining, "declined", "exposure"),
@@ -79,11 +79,11 @@ async def invite(story: Story) -> None:
     )
     await together(_answer(story, member, "accepted") for member in won_over)
     story.taking_part = staying
-    executives, mentors = story.of_side("executive"), story.of_side("mentor")
-    check(len(executives) >= EXECUTIVES and len(mentors) >= MENTORS, "the roster is too small for this story")
+    enough = len(story.of_side("executive")) == EXECUTIVES and len(story.of_side("mentor")) >= MENTORS
+    check(enough, f"this story needs {EXECUTIVES} executives and {MENTORS} mentors who accept")
     story.tell.line(
-        f"{len(cast.members)} invited: {len(staying)} accept (two after hesitating), {len(hesitating)} hesitate, "
-        "1 declines"
+        f"{len(executives) + len(mentors)} invited: {len(staying)} accept (two after hesitating), "
+        f"{len(hesitating)} hesitate, 1 declines"
     )
 
 

@@ -39,6 +39,7 @@ class Pair:
     """The ids of its sessions that were held."""
     booked: str = ""
     start: datetime | None = None
+    action: str = ""
 
 
 @dataclass

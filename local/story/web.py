@@ -20,6 +20,9 @@ Json = dict[str, Any]
 IN_FLIGHT = 16
 """Requests under way at a time: what a few hundred people would cause on a busy morning."""
 
+QUIET_SECONDS = 0.3
+"""Longer than a relay or a task runner sleeps."""
+
 AFTER_AT_MOST = 20
 """Versions that one request may wait for."""
 
@@ -146,17 +149,35 @@ class Web:
                 found = await look()
                 if found:
                     return found
-            except StoryFailed as refusal:
+            except (StoryFailed, httpx.TransportError) as refusal:
                 trouble = f" Last answer: {refusal}"
             if time.monotonic() > deadline:
                 raise StoryFailed(f"Waited {seconds:.0f} s in vain: {what}.{trouble}")
             await asyncio.sleep(pause)
             pause = min(pause * 1.4, 0.5)
 
-    async def health(self, service: str) -> Json:
-        """What a service says of its own lag."""
-        response = await self._http.get(f"{self.installation.services[service]}/health/lag")
-        return dict(response.raise_for_status().json())
+    async def settled(self) -> dict[str, list[Json]]:
+        """Wait until every fact has arrived everywhere and every due task is done; answers the lag of each inbox."""
+        quiet = 0
+        while quiet < 2:  # what one service finishes may be another's beginning, so look twice
+            lag = await self.until(self._quiet, "every inbox has caught up and no task is due")
+            quiet += 1
+            await asyncio.sleep(QUIET_SECONDS)
+        return lag
+
+    async def _quiet(self) -> dict[str, list[Json]]:
+        lag: dict[str, list[Json]] = {}
+        for service, url in self.installation.services.items():
+            response = await self._http.get(f"{url}/health/lag")
+            check(response.is_success, f"{service}: {response.text[:300]}")
+            health = response.json()
+            stuck = health["parked"] + health["tasks"]["parked"]
+            check(stuck == 0, f"{service} has parked {stuck} streams, records or tasks")
+            behind = sum(item["behind"] for item in health["items"])
+            check(health["items"] and behind == 0, f"{service} is {behind} records behind")
+            check(health["tasks"]["due"] == 0, f"{service} has {health['tasks']['due']} tasks to do")
+            lag[service] = health["items"]
+        return lag
 
     async def _send(
         self, who: str, method: str, service: str, path: str, body: Json | str | None = None, **more: str | None
