@@ -3,7 +3,7 @@
 import uuid
 from dataclasses import dataclass
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Message, TopicPartition
 
 
 @dataclass(frozen=True)
@@ -31,24 +31,30 @@ def read_all(bootstrap: str, topics: list[str], seconds: float = 20) -> list[Hea
         {"bootstrap.servers": bootstrap, "group.id": f"foreign-{uuid.uuid4()}", "enable.auto.commit": False}
     )
     try:
-        heard: list[Heard] = []
+        ends: dict[tuple[str, int], int] = {}
+        places = []
         for topic in topics:
             for partition in consumer.list_topics(topic, seconds).topics[topic].partitions:
-                heard += _read(consumer, topic, partition, seconds)
+                first, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), seconds)
+                if end > first:
+                    ends[topic, partition] = end
+                    places.append(TopicPartition(topic, partition, first))
+        consumer.assign(places)
+        heard: list[Heard] = []
+        while ends:
+            message = consumer.poll(seconds)
+            assert message is not None, f"nothing more comes, and these are not at their end: {ends}"
+            assert not message.error(), message.error()
+            place = (message.topic(), message.partition())
+            if message.offset() < ends.get(place, 0):
+                heard.append(_heard(message))
+            if message.offset() >= ends.get(place, 0) - 1:
+                ends.pop(place, None)
         return heard
     finally:
         consumer.close()
 
 
-def _read(consumer: Consumer, topic: str, partition: int, seconds: float) -> list[Heard]:
-    first, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), seconds)
-    consumer.assign([TopicPartition(topic, partition, first)])
-    heard: list[Heard] = []
-    at = first
-    while at < end:
-        message = consumer.poll(seconds)
-        assert message is not None, f"{topic}[{partition}] has nothing more at {at} of {end}"
-        assert not message.error(), message.error()
-        at = message.offset() + 1
-        heard.append(Heard(topic, message.key() or b"", message.value() or b"", dict(message.headers() or ())))
-    return heard
+def _heard(message: Message) -> Heard:
+    headers = dict(message.headers() or ())
+    return Heard(str(message.topic()), message.key() or b"", message.value() or b"", headers)
