@@ -13,7 +13,7 @@ from rich.status import Status
 from cli import ending, running
 from cli.failure import NOT_RUNNING, Failure
 from cli.screen import AsJson, as_json, err, out
-from cli.stack import data, start
+from cli.stack import data, start, wait
 from local import story
 from local.stack import Stack
 from local.stackfile import StackFile
@@ -79,7 +79,8 @@ def demo(
         else:
             ending.show(told, shown)
         if stack is not None and stay:
-            _stay(stack)
+            out.print("\nEverything stays up. Ctrl-C ends it.")
+            wait(stack)
 
 
 def _running_or_started(cleanup: ExitStack, screen: Screen) -> Stack | None:
@@ -103,11 +104,3 @@ async def _tell(told: StackFile, screen: Screen) -> story.Ending:
         return await story.run(story.Installation.of(told), screen, patience=PATIENCE)
     except story.StoryFailed as failed:
         raise Failure(f"The story broke off: {failed}\nLogs: {Path(told['data']) / 'logs'}") from None
-
-
-def _stay(stack: Stack) -> None:
-    out.print("\nEverything stays up. Ctrl-C ends it.")
-    try:
-        stack.wait()
-    except KeyboardInterrupt:
-        err.print("Stopping")

@@ -17,7 +17,9 @@ from local import stackfile
 from local.stack import Stack
 from local.stackfile import StackFile
 
-Say = Annotated[bool, typer.Option("--detach", help="Return once everything is ready, and leave it running.")]
+STARTING = "Starting Kafka, MongoDB and the four services"
+
+Detach = Annotated[bool, typer.Option("--detach", help="Return once everything is ready, and leave it running.")]
 
 
 def data() -> Path:
@@ -33,18 +35,20 @@ def start(stack: Stack) -> None:
     stack.wait_ready()
 
 
-def up(detach: Say = False, json: AsJson = False) -> None:
+def up(detach: Detach = False, json: AsJson = False) -> None:
     """Start Kafka, MongoDB and the four services, until Ctrl-C or `counterpoint down`."""
     if detach:
         _detached(json)
         return
-    with progress("Starting Kafka, MongoDB and the four services"), Stack(data()) as stack:
-        start(stack)
+    with Stack(data()) as stack:
+        with progress(STARTING):
+            start(stack)
         _show(running.stack(), json)
-        _wait(stack)
+        wait(stack)
 
 
-def _wait(stack: Stack) -> None:
+def wait(stack: Stack) -> None:
+    """Wait until Ctrl-C, or until another terminal ends the stack."""
     try:
         stack.wait()
     except KeyboardInterrupt:
@@ -55,7 +59,7 @@ def _detached(json: bool) -> None:
     log = data() / "logs" / "up.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "cli.main", "--stack", str(running.CHOSEN.file), "up", "--json"]
-    with progress("Starting Kafka, MongoDB and the four services"), log.open("wb") as output:
+    with progress(STARTING), log.open("wb") as output:
         child = subprocess.Popen(  # noqa: S603
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=output, start_new_session=True
         )

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from local import story
+from local import stackfile, story
 from local.stack import Stack
 from local.stackfile import StackFile
 
@@ -21,28 +21,23 @@ def different(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("service", "chapter"),
-    [("enrollment", "gathers"), ("matching", "pairs"), ("scheduling", "meets"), ("insights", "meets")],
+    "killed", [{"gathers": "enrollment", "meets": "scheduling"}, {"pairs": "matching", "parts": "insights"}]
 )
-def test_a_killed_service_catches_up(
-    stack: Stack, told: StackFile, ending: story.Ending, service: str, chapter: str
-) -> None:
-    killed = False
+def test_killed_services_catch_up(stack: Stack, told: StackFile, ending: story.Ending, killed: dict[str, str]) -> None:
+    pids: dict[str, int] = told["pids"]
 
-    async def kill_and_start_again() -> None:
-        nonlocal killed
+    async def kill_and_start_again(service: str) -> None:
         await asyncio.sleep(0.5)
         stack.kill_service(service)
-        killed = True
         await asyncio.sleep(1)
         stack.start_service(service)
 
     async def tell() -> story.Ending:
         jobs: list[asyncio.Task[None]] = []
 
-        async def arrived(name: str) -> None:
-            if name == chapter:
-                jobs.append(asyncio.create_task(kill_and_start_again()))
+        async def arrived(chapter: str) -> None:
+            if chapter in killed:
+                jobs.append(asyncio.create_task(kill_and_start_again(killed[chapter])))
 
         try:
             return await story.run(story.Installation.of(told), arrived=arrived, patience=PATIENCE)
@@ -50,6 +45,7 @@ def test_a_killed_service_catches_up(
             await asyncio.gather(*jobs)
 
     again = asyncio.run(tell())
-    assert killed
+    now = stackfile.read(stack.data)["pids"]
+    assert all(now[service] != pids[service] for service in killed.values())
     assert again.program != ending.program
     assert different(again.summary(), ending.summary()) == {}
