@@ -48,7 +48,7 @@ class Origin:
     """Who asks for what: the identity of a command, and where it came from.
 
     `command_id` is the same whenever the same caller repeats the same request; `body_digest` tells an honest repeat
-    from a reused key.
+    from a reused key. An `anonymous` commit knows its day and not its time, which an access log would join to somebody.
     """
 
     command_id: str
@@ -57,6 +57,7 @@ class Origin:
     causation: str | None = None
     traceparent: str | None = None
     actor: str | None = None
+    anonymous: bool = False
 
     def new_id(self, prefix: str, which: str = "") -> str:
         """The id of a thing this command creates: a repeated creation meets itself."""
@@ -71,6 +72,7 @@ class Origin:
             causation=self.causation,
             traceparent=self.traceparent,
             actor=self.actor,
+            anonymous=self.anonymous,
         )
 
 
@@ -206,8 +208,10 @@ def _commit(origin: Origin, on: On, facts: Sequence[Fact], before: Sequence[Comm
     if sum(len(e.data) for e in events) > LARGEST_COMMIT:
         raise ValueError(f"a commit on {on.stream} would be larger than {LARGEST_COMMIT} bytes")
     at = now.replace(microsecond=now.microsecond // 1000 * 1000)
+    if origin.anonymous:
+        at = at.replace(hour=0, minute=0, second=0, microsecond=0)
     return Commit(
-        id=new_commit_id(),
+        id=secrets.token_hex(16) if origin.anonymous else new_commit_id(),
         stream=on.stream,
         first=last.last + 1 if last else 1,
         command_id=origin.command_id,

@@ -111,7 +111,9 @@ class Ctx:
     def _origin(self, anonymous: bool = False) -> Origin:
         trace_id = format(trace.get_current_span().get_span_context().trace_id, "032x")
         if anonymous:
-            return Origin(self._id, self._body_digest, correlation=self._id)
+            # Keyed: whoever guesses an Idempotency-Key must not be able to test whose command it was.
+            id, digest = (self.keyed_hash("command", part)[:40] for part in (self._id, self._body_digest))
+            return Origin(id, digest, correlation=id, anonymous=True)
         return Origin(
             self._id,
             self._body_digest,

@@ -53,7 +53,7 @@ class Runtime:
         self.settings = settings
         self.clock = Clock(settings.clock_file)
         self.database = Database(
-            settings.mongo_uri,
+            settings.mongo,
             settings.mongo_database or f"counterpoint_{service.name}",
             driver=settings.mongo_driver,
             concurrency=settings.command_concurrency,
@@ -248,6 +248,7 @@ def build(service: Service, settings: Settings) -> FastAPI:
         title=f"Counterpoint {service.name}",
         version="1",
         lifespan=lifespan,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # FastAPI's own spans carry paths
         docs_url=None,  # the bundled pages load scripts from public networks
         redoc_url=None,
         openapi_url=f"/{service.name}/v1/openapi.json",

@@ -33,7 +33,8 @@ class Settings(BaseSettings):
     role: Role = Role.all
     environment: Literal["local", "production"] = "production"
     kafka_bootstrap: str
-    mongo_uri: str
+    mongo_uri: str = ""
+    mongo_uri_file: Path | None = None
     mongo_database: str | None = None
     mongo_driver: Literal["motor", "pymongo"] = "motor"
     http_host: str = "127.0.0.1"
@@ -63,9 +64,16 @@ class Settings(BaseSettings):
     def _only_the_local_stack_travels(self) -> Self:
         if self.environment != "local" and (self.clock_file or self.spans_file):
             raise ValueError("CLOCK_FILE and SPANS_FILE are for the local stack only; unset them")
+        if bool(self.mongo_uri) == bool(self.mongo_uri_file):
+            raise ValueError("set one of MONGO_URI and MONGO_URI_FILE (a file that holds it, for mounted secrets)")
         if self.partitions & (self.partitions - 1):
             raise ValueError(f"PARTITIONS must be a power of two, not {self.partitions}")
         return self
+
+    @cached_property
+    def mongo(self) -> str:
+        """The address of the database, with credentials."""
+        return self.mongo_uri_file.read_text().strip() if self.mongo_uri_file else self.mongo_uri
 
     @cached_property
     def subject_key(self) -> bytes:

@@ -126,9 +126,16 @@ async def test_foreign_and_malformed_records_are_kept_aside_and_stop_nobody(worl
             return await sum_of(world, hearer, "one") == (3, 1, False)
 
         await until(arrived)
-        rows = await hearer.database.collection("parked").find({"kind": "record"}).to_list(None)
-        assert sorted(r["reason"].split(" ")[0] for r in rows) == ["ce_id", "the", "the"]
         await until(lambda: sum_of(world, hearer, "broken"))
+        await until(lambda: sum_of(world, hearer, "newer"))
+        parked = hearer.database.collection("parked")
+
+        async def three() -> bool:
+            return bool(await parked.count_documents({"kind": "record"}) == 3)
+
+        await until(three)
+        rows = await parked.find({"kind": "record"}).to_list(None)
+        assert sorted(r["reason"].split(" ")[0] for r in rows) == ["ce_id", "the", "the"]
         assert await sum_of(world, hearer, "broken") == (0, 0, True)
         assert await sum_of(world, hearer, "newer") == (0, 1, False)  # an unknown type counts, and changes nothing
 
