@@ -88,16 +88,20 @@ def _step(step: dict[str, Any] | None) -> str:
     return f"{step['who']}: {step['what'].replace('_', ' ')}{when}"
 
 
-def _next(told: StackFile, program: str) -> None:
-    urls = told["services"]
-    asks = {
-        "coordinator": f"{urls['matching']}/matching/v1/programs/{program}/pairs",
-        "mentor": f"{urls['scheduling']}/scheduling/v1/programs/{program}/journeys",
-        "executive": f"{urls['scheduling']}/scheduling/v1/programs/{program}/journeys",
-        "sponsor": f"{urls['insights']}/insights/v1/programs/{program}/reports",
+def asks(told: StackFile, program: str) -> dict[str, str]:
+    """What each persona may ask first: role to URL."""
+    services = {name: f"{url}/{name}/v1/programs/{program}" for name, url in told["services"].items()}
+    return {
+        "coordinator": f"{services['matching']}/pairs",
+        "mentor": f"{services['scheduling']}/journeys",
+        "executive": f"{services['scheduling']}/journeys",
+        "sponsor": f"{services['insights']}/reports",
     }
+
+
+def _next(told: StackFile, program: str) -> None:
     out.print("\n[bold]What to try next, as whom[/bold] (each with a token of its own)")
-    for role, url in asks.items():
+    for role, url in asks(told, program).items():
         out.print(f"   {role}:", style="bold")
         out.print(
             f'   curl -H "Authorization: Bearer $(.venv/bin/counterpoint token --as {role})" {url}', soft_wrap=True

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from cli import main, running
+from cli.ending import asks
 from cli.failure import FAILED, NOT_ALLOWED
 from local.stackfile import StackFile
 from local.story import Ending, pairing
@@ -81,6 +82,17 @@ def test_a_token_is_good_for_its_role_alone(counterpoint: Counterpoint, told: St
     assert status("--as", "mentor", "--person", mentor, url=participations) == 403
     assert status("--as", "coordinator", "--person", mentor, url=participations) == 403
     assert "known" in counterpoint("token", "--as", "king", code=FAILED)
+
+
+def test_each_persona_may_ask_what_the_demo_suggests(
+    counterpoint: Counterpoint, told: StackFile, ending: Ending
+) -> None:
+    suggested = asks(told, ending.program)
+    assert set(suggested) == {"coordinator", "mentor", "executive", "sponsor"}
+    for role, url in suggested.items():
+        token = counterpoint("token", "--as", role).strip()
+        answer = httpx.get(url, headers={"Authorization": f"Bearer {token}"}, trust_env=False)
+        assert answer.status_code == 200 and answer.json()["items"], role
 
 
 def test_a_roster_is_imported_and_its_faults_are_shown(
