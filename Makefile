@@ -48,7 +48,7 @@ bench: $(READY) ## measure, every figure a ratio against a floor of the same run
 	@$(BIN)/python -m bench
 
 catalog: $(READY) ## write the generated documents again
-	@$(BIN)/python -m contracts.generate
+	@$(BIN)/python -m cli.catalog
 
 lock: $(READY) ## lock the requirements again, with hashes
 	@$(COMPILE) --extra matching --extra cli --group dev --group local pyproject.toml -o requirements/dev.txt

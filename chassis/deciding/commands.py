@@ -23,7 +23,7 @@ from contracts.streams import Audience, parts
 ATTEMPTS = 5
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 
-Side = Callable[[Session], Awaitable[None]]
+Write = Callable[[Session], Awaitable[None]]
 """Something written in the same transaction as the commits: a text, a state record."""
 
 
@@ -116,7 +116,7 @@ class Commands:
     now: Callable[[], datetime]
     wake: Callable[[], None] = lambda: None
 
-    async def run(self, origin: Origin, *on: On, also: Sequence[Side] = ()) -> Outcome:
+    async def run(self, origin: Origin, *on: On, also: Sequence[Write] = ()) -> Outcome:
         """Decide each stream's command; write all or nothing.
 
         Raises `Refused` (a rule), `Stale` (If-Match), `KeyReused`, `Conflict` (after five attempts).
@@ -147,7 +147,7 @@ class Commands:
     def _fold(self, aggregate: Aggregate[S], commits: Sequence[Commit]) -> S:
         return aggregate.fold(fact for commit in commits for fact in commit.facts(self.catalog))
 
-    async def _attempt(self, origin: Origin, on: Sequence[On], also: Sequence[Side]) -> Outcome:
+    async def _attempt(self, origin: Origin, on: Sequence[On], also: Sequence[Write]) -> Outcome:
         if len(on) == 1 and not also:
             found = await self.journal.load([on[0].stream])
             commits, outcome = self._decide(origin, on, found)
@@ -160,7 +160,7 @@ class Commands:
             self.wake()
         return outcome
 
-    async def _in_transaction(self, origin: Origin, on: Sequence[On], also: Sequence[Side]) -> Outcome:
+    async def _in_transaction(self, origin: Origin, on: Sequence[On], also: Sequence[Write]) -> Outcome:
         async with self.database.transaction() as session:
             found = await self.journal.load([o.stream for o in on], session)
             commits, outcome = self._decide(origin, on, found)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from chassis.deciding.commands import Side
+from chassis.deciding.commands import Write
 from chassis.running.mongo import Database, Session
 
 COLLECTION = "contents"
@@ -20,7 +20,7 @@ class Contents:
         self._collection = database.collection(COLLECTION)
         self._cipher = AESGCM(key[:32])
 
-    def put(self, scope: str, id: str, text: str, at: datetime) -> Side:
+    def put(self, scope: str, id: str, text: str, at: datetime) -> Write:
         """A write of one text, for the transaction of the commit that names its id."""
         nonce = os.urandom(12)
         sealed = nonce + self._cipher.encrypt(nonce, text.encode(), f"{scope}/{id}".encode())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from chassis.deciding.commands import Side
+from chassis.deciding.commands import Write
 from chassis.running.mongo import ASCENDING, Database, Document, IndexModel, Session
 
 COLLECTION = "documents"
@@ -21,7 +21,7 @@ class Documents:
         """Create the index."""
         await self._collection.create_indexes([IndexModel([("kind", ASCENDING), ("scope", ASCENDING)], name="scope")])
 
-    def put(self, kind: str, scope: str, id: str, doc: Mapping[str, Any]) -> Side:
+    def put(self, kind: str, scope: str, id: str, doc: Mapping[str, Any]) -> Write:
         """Insert or replace a document, in the transaction of a commit."""
 
         async def write(session: Session) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from chassis.deciding.commands import Conflict, Side
+from chassis.deciding.commands import Conflict, Write
 from chassis.running.mongo import ASCENDING, Database, Document, IndexModel, Session
 
 COLLECTION = "latest"
@@ -45,7 +45,7 @@ class LatestStore:
         cursor = self._collection.find({"_id": {"$in": [f"{topic}|{key}" for key in keys]}}, batch_size=5000)
         return {d["key"]: d["doc"] for d in await cursor.to_list(None)}
 
-    def put(self, topic: str, key: str, record: Record) -> Side:
+    def put(self, topic: str, key: str, record: Record) -> Write:
         """Write a record in the transaction of a commit. `record.rev` must be the stored revision plus one.
 
         Raises `Conflict` where somebody else was quicker.

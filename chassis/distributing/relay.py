@@ -99,8 +99,10 @@ class Relay:
                     leased_until = asked + self._lease_ms / 1000
                 self._woken.clear()
                 if not await self.sweep():
+                    # Not wait_for: before Python 3.12 it swallows a cancellation that meets the event.
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._woken.wait(), self._sweep_seconds)
+                        async with asyncio.timeout(self._sweep_seconds):
+                            await self._woken.wait()
         finally:
             if watching is not None:
                 watching.cancel()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind
 
-from chassis.deciding.commands import Conflict, Origin, Outcome, Side, command_id
+from chassis.deciding.commands import Conflict, Origin, Outcome, Write, command_id
 from chassis.deciding.decider import Aggregate, On, Refused, S
 from chassis.receiving.tasks import COLLECTION, NotYet, Task
 from chassis.receiving.views import Views
@@ -73,7 +73,7 @@ class _Work:
     async def scan(self, aggregate: Aggregate[S], scope: str) -> list[tuple[str, S]]:
         return await self.runtime.commands.scan(aggregate, scope)
 
-    async def run(self, *on: On, step: str = "", also: Sequence[Side] = ()) -> Outcome:
+    async def run(self, *on: On, step: str = "", also: Sequence[Write] = ()) -> Outcome:
         return await self.runtime.run(self.origin.step(step), *on, also=also)
 
 
@@ -113,8 +113,10 @@ class Runner:
                 self.attempted = asyncio.get_running_loop().time()
                 self._woken.clear()
                 await self.sweep()
+                # Not wait_for: before Python 3.12 it swallows a cancellation that meets the event.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), self._sweep_seconds)
+                    async with asyncio.timeout(self._sweep_seconds):
+                        await self._woken.wait()
         finally:
             for job in self._jobs.values():
                 job.cancel()

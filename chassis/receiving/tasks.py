@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
-from chassis.deciding.commands import Origin, Outcome, Side
+from chassis.deciding.commands import Origin, Outcome, Write
 from chassis.deciding.contents import Contents
 from chassis.deciding.decider import Aggregate, On, S
 from chassis.deciding.documents import Documents
@@ -71,7 +71,7 @@ class Work(Protocol):
         """Every stream of one kind in a scope with its state."""
         ...
 
-    async def run(self, *on: On, step: str = "", also: Sequence[Side] = ()) -> Outcome:
+    async def run(self, *on: On, step: str = "", also: Sequence[Write] = ()) -> Outcome:
         """Run one command (over one or more streams). `step` names it where a task runs several."""
         ...
 

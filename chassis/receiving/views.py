@@ -13,7 +13,8 @@ from chassis.running.mongo import ASCENDING, Database, Document, IndexModel
 from contracts.fact import Fact
 from contracts.streams import Category
 
-LARGEST_PAGE = 200
+PARKED_STREAM: Document = {"parked": {"$exists": True}}
+"""The query for streams that are parked."""
 
 
 class Row(BaseModel):
@@ -87,6 +88,7 @@ class Views:
             for field in view.indexes
         ]
         models.append(IndexModel([("view", ASCENDING), ("scope", ASCENDING), ("_id", ASCENDING)], name="scope"))
+        models.append(IndexModel([("parked.since", ASCENDING)], name="parked", partialFilterExpression=PARKED_STREAM))
         await self._documents.create_indexes(models)
 
     def of_category(self, name: str) -> View[Any] | None:

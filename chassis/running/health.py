@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 
 from chassis.receiving.parking import PARKED
 from chassis.receiving.tasks import COLLECTION as TASKS
+from chassis.receiving.views import PARKED_STREAM
 
 if TYPE_CHECKING:
     from chassis.running.runtime import Runtime
@@ -52,14 +53,14 @@ async def lag(request: Request) -> JSONResponse:
         }
         for x in await runtime.lag()
     ]
-    return JSONResponse({"items": items, "tasks": await runtime.runner.figures(), "parked": await _count(runtime)})
+    return JSONResponse({"items": items, "tasks": await runtime.runner.figures(), "parked": await runtime.parked()})
 
 
 @router.get("/parked")
 async def parked(request: Request) -> JSONResponse:
     """What waits: streams (why, since when, how many facts behind), records nobody can place, tasks that failed."""
     runtime = _runtime(request)
-    streams = await _documents(runtime, runtime.inbox.collection, {"parked": {"$ne": None}})
+    streams = await _documents(runtime, runtime.inbox.collection, PARKED_STREAM)
     records = await _documents(runtime, PARKED, {"kind": "record"})
     tasks = await _documents(runtime, TASKS, {"state": "parked"})
     behind = runtime.database.collection(PARKED)
@@ -83,10 +84,3 @@ async def parked(request: Request) -> JSONResponse:
 async def _documents(runtime: Runtime, collection: str, query: dict[str, Any]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = await runtime.database.collection(collection).find(query).limit(SHOWN).to_list(None)
     return found
-
-
-async def _count(runtime: Runtime) -> int:
-    streams = runtime.database.collection(runtime.inbox.collection)
-    return int(await streams.count_documents({"parked": {"$ne": None}})) + int(
-        await runtime.database.collection(PARKED).count_documents({"kind": "record"})
-    )

@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse
 from opentelemetry import trace
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from chassis.deciding.commands import Origin, Outcome, Side, body_digest, command_id
+from chassis.deciding.commands import Origin, Outcome, Write, body_digest, command_id
 from chassis.deciding.decider import Aggregate, On, S
 from chassis.running.auth import Caller
 from chassis.running.problems import Problem, later
@@ -101,7 +101,7 @@ class Ctx:
             raise Problem(400, "if-match", 'If-Match must be an ETag such as "3"')
         return int(found[1])
 
-    async def run(self, *on: On, also: Sequence[Side] = (), anonymous: bool = False) -> Outcome:
+    async def run(self, *on: On, also: Sequence[Write] = (), anonymous: bool = False) -> Outcome:
         """Run one command over one or more streams: all of them or none.
 
         `anonymous` keeps neither who asked nor the trace of the request: for facts that nobody may join to a person.

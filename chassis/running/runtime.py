@@ -15,7 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
 
-from chassis.deciding.commands import Commands, Origin, Outcome, Side
+from chassis.deciding.commands import Commands, Origin, Outcome, Write
 from chassis.deciding.contents import COLLECTION as CONTENTS
 from chassis.deciding.contents import Contents
 from chassis.deciding.decider import On
@@ -30,7 +30,10 @@ from chassis.distributing.producer import Producer
 from chassis.distributing.relay import Relay
 from chassis.receiving.consumer import Consumer, Lag
 from chassis.receiving.inbox import Inbox
+from chassis.receiving.parking import PARKED
 from chassis.receiving.runner import Runner
+from chassis.receiving.tasks import COLLECTION as TASKS
+from chassis.receiving.views import PARKED_STREAM
 from chassis.running import health, problems, telemetry
 from chassis.running.auth import Tokens
 from chassis.running.clock import Clock
@@ -38,10 +41,12 @@ from chassis.running.mongo import Database
 from chassis.running.problems import Problem, later
 from chassis.running.service import Service
 from chassis.running.settings import Role, Settings
+from chassis.running.telemetry import METRICS
 from chassis.running.tracing import Tracing
 from contracts.streams import Audience, parts
 
 STALLED_SECONDS = 60.0
+REPORT_SECONDS = 5.0
 _log = logging.getLogger("counterpoint")
 
 
@@ -101,7 +106,7 @@ class Runtime:
 
     # -- what handlers and tasks use --------------------------------------------------------------------------------
 
-    async def run(self, origin: Origin, *on: On, also: Sequence[Side] = ()) -> Outcome:
+    async def run(self, origin: Origin, *on: On, also: Sequence[Write] = ()) -> Outcome:
         """Run a command; at most as many at once as the database answers well, first come first served."""
         async with self.database.gate:
             return await self.commands.run(origin, *on, also=also)
@@ -143,6 +148,13 @@ class Runtime:
         """The lag of the partitions this process owns."""
         return await self._consumer.lag() if self._consumer else []
 
+    async def parked(self) -> int:
+        """How many streams, records and tasks wait for a missing version or for somebody."""
+        streams = self.database.collection(self.inbox.collection).count_documents(PARKED_STREAM)
+        records = self.database.collection(PARKED).count_documents({"kind": "record"})
+        tasks = self.database.collection(TASKS).count_documents({"state": "parked"})
+        return sum(await asyncio.gather(streams, records, tasks))
+
     # -- life -------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
@@ -165,9 +177,18 @@ class Runtime:
                 stop_seconds=self.settings.stop_seconds,
             )
             await self._until_done("subscription", self._consumer.start)
+        self._tasks.append(asyncio.create_task(self._for_ever("figures", self._report)))
         gc.collect()
         gc.freeze()
         gc.set_threshold(20_000, 20, 100)  # a worker holds batches of objects: the default collects far too often
+
+    async def _report(self) -> None:
+        """Set the gauges that nothing else sets in passing."""
+        while True:
+            METRICS.round_trips.set(self.database.round_trips.total)
+            METRICS.parked.set(await self.parked())
+            await self.lag()
+            await asyncio.sleep(REPORT_SECONDS)
 
     async def _prepare(self) -> None:
         await self.database.create(JOURNAL, CONTENTS, DOCUMENTS, LATEST)
@@ -226,7 +247,8 @@ class Runtime:
         stopping = asyncio.gather(*self._tasks, return_exceptions=True)
         if self._consumer is not None:
             with contextlib.suppress(Exception):
-                await asyncio.wait_for(self._consumer.stop(), self.settings.stop_seconds + 2)
+                async with asyncio.timeout(self.settings.stop_seconds + 2):
+                    await self._consumer.stop()
         await stopping
         await self.database.close()
 

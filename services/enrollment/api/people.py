@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from chassis.deciding.commands import Conflict, Side
+from chassis.deciding.commands import Conflict, Write
 from chassis.running.http import Ctx
 from contracts.profiles import PEOPLE, PROFILES, Person, Profile, person_key, profile_key
 from contracts.streams import ORG
@@ -46,9 +46,9 @@ async def meant_by(ctx: Ctx, keys: Iterable[str]) -> dict[str, PersonId]:
     return await ctx.contents.get(ORG, sorted(set(keys)))  # type: ignore[no-any-return]
 
 
-def claim(ctx: Ctx, key: str, person: PersonId) -> Side:
+def claim(ctx: Ctx, key: str, person: PersonId) -> Write:
     """Let a key mean a person, for ever. It is an insert: of two who name a newcomer at once, one has to try again."""
-    side: Side = ctx.contents.put(ORG, key, person, ctx.now())
+    side: Write = ctx.contents.put(ORG, key, person, ctx.now())
     return side
 
 
@@ -57,7 +57,7 @@ class Acquainted:
     """A person, and what must be written with the first fact that names them in a program."""
 
     person: PersonId
-    also: tuple[Side, ...]
+    also: tuple[Write, ...]
 
 
 async def acquaint(ctx: Ctx, program: ProgramId, login: str, name: str, mail: str) -> Acquainted:
@@ -67,7 +67,7 @@ async def acquaint(ctx: Ctx, program: ProgramId, login: str, name: str, mail: st
     """
     key = login_key(ctx, login)
     person = (await meant_by(ctx, [key])).get(key)
-    also: list[Side] = []
+    also: list[Write] = []
     if person is None:
         person = ctx.new_id("pe", "newcomer")
         also.append(claim(ctx, key, person))
@@ -77,7 +77,7 @@ async def acquaint(ctx: Ctx, program: ProgramId, login: str, name: str, mail: st
     return Acquainted(person, tuple(also))
 
 
-def recognise(ctx: Ctx, program: ProgramId, person: PersonId, login: str) -> Side:
+def recognise(ctx: Ctx, program: ProgramId, person: PersonId, login: str) -> Write:
     """A first profile: enough to recognise the caller, and nothing else of them."""
     profile = Profile(rev=1, program=program, person=person, subject=ctx.subject_hash_of(login))
     return ctx.latest.put(PROFILES, profile_key(program, person), profile)

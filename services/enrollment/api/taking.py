@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from chassis.deciding.commands import Side
+from chassis.deciding.commands import Write
 from chassis.deciding.decider import On
 from chassis.running.http import Ctx
 from contracts.enrollment import PersonField
@@ -37,12 +37,14 @@ class _Writes:
 
     member: Member
     on: On | None
-    also: tuple[Side, ...]
+    also: tuple[Write, ...]
 
 
-async def take(ctx: Ctx, program: ProgramId, roster: ImportId, stored: Stored, changes: Sequence[Change]) -> list[Side]:
+async def take(
+    ctx: Ctx, program: ProgramId, roster: ImportId, stored: Stored, changes: Sequence[Change]
+) -> list[Write]:
     """Write all changes that are facts; answers the other writes, for the transaction that ends the import."""
-    rest: list[Side] = []
+    rest: list[Write] = []
     for start in range(0, len(changes), PIECE):
         piece = changes[start : start + PIECE]
         writes = await asyncio.gather(*(_writes(ctx, program, roster, stored, change) for change in piece))
@@ -58,7 +60,7 @@ async def take(ctx: Ctx, program: ProgramId, roster: ImportId, stored: Stored, c
     return rest
 
 
-def _documents(ctx: Ctx, program: ProgramId, writes: Sequence[_Writes]) -> list[Side]:
+def _documents(ctx: Ctx, program: ProgramId, writes: Sequence[_Writes]) -> list[Write]:
     return [ctx.documents.put(MEMBER, program, w.member.person, w.member.model_dump(mode="json")) for w in writes]
 
 
