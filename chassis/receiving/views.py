@@ -13,6 +13,8 @@ from chassis.running.mongo import ASCENDING, Database, Document, IndexModel
 from contracts.fact import Fact
 from contracts.streams import Category
 
+LARGEST_PAGE = 200
+"""Rows that a list answers at once, at most."""
 PARKED_STREAM: Document = {"parked": {"$exists": True}}
 """The query for streams that are parked."""
 
