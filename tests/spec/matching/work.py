@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from chassis.deciding.commands import Write
-from chassis.deciding.commands import Stale
+from chassis.deciding.commands import Stale, Write
 from chassis.deciding.decider import Aggregate, On, S
 from chassis.receiving.views import Found, StateView, View
 from chassis.running.http import Problem
