@@ -26,7 +26,7 @@ async def part(story: Story) -> None:
     check(worlds[0] == worlds[1], f"the executive could tell the two worlds apart: {worlds[0]} and {worlds[1]}")
     story.pairs = [pair for pair in story.pairs if pair not in (left, ended)]
     story.tell.line("A mentor left: no reason asked, none kept. The pair is released, its next session cancelled.")
-    story.tell.line("The coordinator ended another pair: what both executives see is the same, byte for byte")
+    story.tell.line("The coordinator ended another pair: but for ids and dates, both executives see the same")
 
 
 async def _released(story: Story, pair: Pair) -> Json:
