@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aiokafka import ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import IllegalStateError
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.message import StreamMessage
@@ -20,6 +20,8 @@ from opentelemetry.trace import SpanKind
 from chassis.receiving.inbox import Inbox, Lost, Place
 from chassis.receiving.records import Record
 from chassis.running.telemetry import METRICS, is_sampled, start
+
+__all__ = ["Consumer", "KafkaError", "Lag", "end_offsets"]
 
 _log = logging.getLogger("counterpoint.consumer")
 _COMMIT_EVERY = 5.0
@@ -234,6 +236,17 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             found.append(Lag(tp.topic, tp.partition, offset, end, round(seconds, 3)))
         METRICS.lag.set(max((x.seconds for x in found), default=0.0))
         return found
+
+
+async def end_offsets(bootstrap: str, topics: Sequence[str]) -> dict[Place, int]:
+    """Where each partition of the topics ends now, asked of Kafka outside any group."""
+    kafka = AIOKafkaConsumer(*topics, bootstrap_servers=bootstrap, group_id=None, auto_offset_reset="latest")
+    await kafka.start()
+    try:
+        ends = await kafka.end_offsets(kafka.assignment())
+        return {(tp.topic, tp.partition): end for tp, end in ends.items()}
+    finally:
+        await kafka.stop()
 
 
 def _traceparent(record: Record) -> str | None:

@@ -120,6 +120,15 @@ class Inbox:
         self.offsets.update(found)
         return found
 
+    async def checkpoints(self) -> dict[Place, int]:
+        """How far this inbox is in every partition, whoever owns it."""
+        cursor = self.database.collection(CHECKPOINTS).find({"inbox": self.name})
+        found = {}
+        async for doc in cursor:
+            _, topic, partition = doc["_id"].split("|")
+            found[topic, int(partition)] = int(doc["offset"])
+        return found
+
     def _key(self, place: Place) -> str:
         return f"{self.name}|{place[0]}|{place[1]}"
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 PAGE = 200
 ATTEMPTS = 12
 """Tries of a task that fails for no business reason; after them, some minutes later, it is parked."""
-_LEASE = timedelta(seconds=60)
+_LEASE = timedelta(seconds=10)
+"""How long a row stays with a process that has died. In real time, whatever the travelled clock says."""
 _CLOCK_CHECK = 5.0
 
 _log = logging.getLogger("counterpoint.tasks")
@@ -172,17 +173,13 @@ class Runner:
         if not await self._seen(row["needs"]):
             await self._set(row, {"not_before": now + timedelta(milliseconds=100)})
             return False
-        free = [{"leased": None}, {"leased": {"$lt": now}}, {"owner": self._owner}]
-        claimed = await self._collection.update_one(
-            {"_id": row["_id"], "state": "open", "$or": free},
-            {"$set": {"owner": self._owner, "leased": now + _LEASE}},
-        )
-        if claimed.matched_count != 1:
+        if not await self._claim(row):
             return False
         span = _span(row)
         try:
-            with trace.use_span(span) if span else contextlib.nullcontext():
-                await self._do(row, traceparent_of(span) if span else row["traceparent"])
+            async with self._leasing(row):
+                with trace.use_span(span) if span else contextlib.nullcontext():
+                    await self._do(row, traceparent_of(span) if span else row["traceparent"])
         except NotYet as early:
             later = {"due": early.until} if early.until else {"not_before": now + timedelta(milliseconds=200)}
             await self._set(row, later | {"leased": None})
@@ -195,6 +192,31 @@ class Runner:
                 span.end()
         await self._collection.delete_one({"_id": row["_id"]})
         return True
+
+    async def _claim(self, row: Document) -> bool:
+        real = await self._now() - self._runtime.clock.offset
+        free = [{"leased": None}, {"leased": {"$lt": real}}, {"owner": self._owner}]
+        claimed = await self._collection.update_one(
+            {"_id": row["_id"], "state": "open", "$or": free},
+            {"$set": {"owner": self._owner, "leased": real + _LEASE}},
+        )
+        return bool(claimed.matched_count)
+
+    @contextlib.asynccontextmanager
+    async def _leasing(self, row: Document) -> AsyncIterator[None]:
+        """Renew the lease for as long as the task takes."""
+
+        async def renew() -> None:
+            while True:
+                await asyncio.sleep(_LEASE.total_seconds() / 3)
+                with contextlib.suppress(PyMongoError):
+                    await self._claim(row)
+
+        renewing = asyncio.create_task(renew())
+        try:
+            yield
+        finally:
+            renewing.cancel()
 
     async def _do(self, row: Document, traceparent: str | None) -> None:
         task: Task[Any] = self._tasks.by_name[row["task"]]

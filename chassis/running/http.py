@@ -130,6 +130,10 @@ class Ctx:
         """The state of every thing of one kind in a scope: for sealed facts, which no view has."""
         return await self._runtime.commands.scan(aggregate, scope)
 
+    async def all_heard(self) -> None:
+        """Wait until this service has heard everything that was said before this request; 503 where that takes long."""
+        await self._runtime.wait_until_all_heard()
+
     def answer(self, outcome: Outcome, status: int = 200, **fields: Any) -> Response:
         """The answer to a command: what it made, and how to ask for its effects (`Counterpoint-After`).
 

@@ -28,7 +28,7 @@ from chassis.distributing.latest import COLLECTION as LATEST
 from chassis.distributing.latest import LatestStore
 from chassis.distributing.producer import Producer
 from chassis.distributing.relay import Relay
-from chassis.receiving.consumer import Consumer, Lag
+from chassis.receiving.consumer import Consumer, KafkaError, Lag, end_offsets
 from chassis.receiving.inbox import Inbox
 from chassis.receiving.parking import PARKED
 from chassis.receiving.runner import Runner
@@ -134,6 +134,21 @@ class Runtime:
         if category not in self.inbox.categories:
             raise Problem(400, "after", f"this service never hears {category!r} streams")
         return stream, number
+
+    async def wait_until_all_heard(self) -> None:
+        """Wait until everything that had been said on the topics when this was asked has taken effect here."""
+        try:
+            ends = await end_offsets(self.settings.kafka_bootstrap, self.inbox.topics)
+        except KafkaError:
+            raise later("kafka-unavailable", "Kafka does not answer at the moment", 2) from None
+        deadline = asyncio.get_running_loop().time() + self.settings.all_heard_seconds
+        while True:
+            reached = await self.inbox.checkpoints()
+            if all(reached.get(place, 0) >= end for place, end in ends.items()):
+                return
+            if asyncio.get_running_loop().time() > deadline:
+                raise later("catching-up", "this service has not heard everything yet; try again in a moment", 2)
+            await asyncio.sleep(0.05)
 
     def is_published(self, version: str) -> bool:
         """Whether others hear of the stream in a `stream@version`."""

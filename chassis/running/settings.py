@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     sweep_seconds: float = Field(default=0.25, gt=0)
     lease_seconds: float = Field(default=10.0, gt=0)
     own_write_seconds: float = Field(default=2.0, gt=0)
+    all_heard_seconds: float = Field(default=10.0, gt=0)
     stop_seconds: float = Field(default=8.0, gt=0)
 
     @field_validator("founders", mode="before")

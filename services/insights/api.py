@@ -86,6 +86,7 @@ async def publish_report(ctx: Context, program: ProgramId, body: WantedReport) -
         raise ctx.missing("program")
     period = Period(first=body.first, last=body.last)
     require_over(period, ctx.now().date())
+    await ctx.all_heard()  # what is published stays: it must not rest on a part of what was said
     report = derived_id("re", program, body.kind, str(period.first), str(period.last))
     computed = health(
         await gather(ctx),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from chassis.running.problems import Problem
 from tests.infrastructure import Infra
 from tests.integration.kit import World, until
 
@@ -30,6 +31,27 @@ async def test_api_relay_and_worker_apart_do_what_one_process_does(world: World)
         # The sweep is half a minute away: it is the change stream that wakes the relay.
         await until(lambda: reader.inbox.reader.version(after[0].partition("@")[0]), 10)
         await reader.wait_until_seen(after[0])
+
+
+async def test_what_must_rest_on_everything_waits_for_it_whoever_has_the_inbox(world: World) -> None:
+    async with (
+        world.running(world.writer) as writer,
+        world.running(world.hearer, role="api", all_heard_seconds=0.5) as reader,
+    ):
+        async with world.running(world.hearer, role="worker"):
+            after = await world.add(writer, "one", 5)
+            await until(lambda: reader.inbox.reader.version(after[0].partition("@")[0]))
+            await reader.wait_until_all_heard()
+        await world.add(writer, "one", 6)
+        with pytest.raises(Problem) as refused:
+            await until(lambda: reader.wait_until_all_heard(), 10)
+        assert (refused.value.status, refused.value.code) == (503, "catching-up")
+        async with world.running(world.hearer, role="worker"):
+            patient = world.runtime_of(world.hearer, "api")
+            await patient.wait_until_all_heard()
+            row = await patient.inbox.reader.get(world.sums, world.totals.stream(world.program, "one"))
+            assert row is not None and row.amount == 11
+            await patient.database.close()
 
 
 async def test_a_second_relay_stands_by_and_takes_over(world: World) -> None:
