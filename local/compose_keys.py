@@ -9,7 +9,7 @@ from urllib.parse import quote_plus
 from local import clock
 from local.environment import key_file
 from local.files import write_private
-from local.mongod import REPLICA_SET
+from local.mongod import DECIDER, PREPARE, RELAY, REPLICA_SET
 from local.tokens import jwks_file, mint
 from local.topics import SERVICES
 
@@ -26,6 +26,11 @@ def password(user: str) -> str:
     return key_file(ALL, f"mongo-{user}").read_text()
 
 
+def login(service: str, part: str) -> str:
+    """The name under which `password` knows one of a service's three users."""
+    return f"{service}-{part}"
+
+
 def make() -> None:
     """Give every reader its keys, the same as the last time; the first time they are made."""
     subject, jwks = key_file(ALL, "subject").read_text(), jwks_file(ALL).read_text()
@@ -35,16 +40,18 @@ def make() -> None:
             "subject": subject,
             "content": key_file(ALL, f"content-{service}").read_text(),
             "jwks.json": jwks,
-            "mongo-uri": _uri(service),
+            "mongo-uri": _uri(service, DECIDER),
+            "relay-mongo-uri": _uri(service, RELAY),
         }
         _hand(service, NOBODY, **keys)
+        _hand(f"{service}-prepare", NOBODY, **{"mongo-uri": _uri(service, PREPARE)})
     clock.advance(CLOCK, timedelta())
 
 
-def _uri(service: str) -> str:
+def _uri(service: str, part: str) -> str:
     database = f"counterpoint_{service}"
-    login = f"{service}:{quote_plus(password(service))}"
-    return f"mongodb://{login}@{MONGO}/{database}?authSource={database}&replicaSet={REPLICA_SET}"
+    secret = quote_plus(password(login(service, part)))
+    return f"mongodb://{part}:{secret}@{MONGO}/{database}?authSource={database}&replicaSet={REPLICA_SET}"
 
 
 def _hand(reader: str, owner: int, **files: str) -> None:

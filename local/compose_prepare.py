@@ -1,4 +1,4 @@
-"""Readies the servers of docker-compose.yml's stack: the replica set, one database user per service, the topics."""
+"""Readies the servers of docker-compose.yml's stack: the replica set, the users of each database, the topics."""
 
 import time
 from collections.abc import Callable
@@ -8,8 +8,8 @@ from aiokafka.errors import KafkaError
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
-from local.compose_keys import MONGO, password
-from local.mongod import REPLICA_SET, ROOT, put_user
+from local.compose_keys import MONGO, login, password
+from local.mongod import PARTS, REPLICA_SET, ROOT, put_users
 from local.topics import SERVICES, create_topics
 
 KAFKA = "kafka:19092"
@@ -23,7 +23,7 @@ def main() -> None:
     ) as client:
         _until_done(lambda: _initiate(client))
         for service in SERVICES:
-            put_user(client, f"counterpoint_{service}", service, password(service))
+            put_users(client, f"counterpoint_{service}", {part: password(login(service, part)) for part in PARTS})
     _until_done(lambda: create_topics(KAFKA))
 
 

@@ -3,12 +3,13 @@
 import base64
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
 from local import clock
 from local.files import write_private
+from local.mongod import DECIDER, PREPARE, RELAY
 from local.tokens import AUDIENCE, ISSUER, jwks_file
 from local.topics import PARTITIONS
 
@@ -39,14 +40,29 @@ def key_file(data: Path, name: str) -> Path:
 
 
 def environment(
-    data: Path, service: str, *, process: str, role: str, port: int, kafka: str, mongo: str, founders: Sequence[str]
+    data: Path,
+    service: str,
+    *,
+    process: str,
+    role: str,
+    port: int,
+    kafka: str,
+    mongo: Mapping[str, str],
+    founders: Sequence[str],
 ) -> dict[str, str]:
-    """The whole environment of one service process; of the caller's own, only what is not a service's setting."""
+    """The whole environment of one service process; of the caller's own, only what is not a service's setting.
+
+    `mongo` has the address of the service's database for each of its users. `role` is one of a process, or
+    `local.mongod.PREPARE` for one that makes the database ready and ends.
+    """
+    address = {} if role == RELAY else {"MONGO_URI": mongo[PREPARE if role == PREPARE else DECIDER]}
+    if role in ("all", RELAY):
+        address["RELAY_MONGO_URI"] = mongo[RELAY]
     settings = {
-        "ROLE": role,
+        "ROLE": "all" if role == PREPARE else role,
         "ENVIRONMENT": "local",
         "KAFKA_BOOTSTRAP": kafka,
-        "MONGO_URI": mongo,
+        **address,
         "MONGO_DATABASE": f"counterpoint_{service}",
         "HTTP_HOST": "127.0.0.1",
         "HTTP_PORT": str(port),

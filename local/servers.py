@@ -8,7 +8,7 @@ from typing import Self
 
 from local import processes
 from local.broker import Kafka
-from local.mongod import Mongod, put_user, uri
+from local.mongod import PARTS, Mongod, put_user, put_users, uri
 from local.processes import Child, free_ports
 
 
@@ -64,6 +64,13 @@ class Servers:
         with self._mongod.client() as client:
             put_user(client, name, user, password)
         return uri(user, password, self._mongod.port, name)
+
+    def users(self, database: str) -> dict[str, str]:
+        """The address of the database for each of its three users (`local.mongod.PARTS`); made where missing."""
+        passwords = {part: secrets.token_urlsafe(24) for part in PARTS}
+        with self._mongod.client() as client:
+            put_users(client, database, passwords)
+        return {part: uri(part, password, self._mongod.port, database) for part, password in passwords.items()}
 
     def __enter__(self) -> Self:
         self.start()

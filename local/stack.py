@@ -15,6 +15,7 @@ from local import processes, stackfile
 from local.environment import clock_file, environment, spans_dir
 from local.errors import Failed, NotRunning, Refused
 from local.files import CHECKOUT
+from local.mongod import PREPARE
 from local.processes import Child, free_ports, listens
 from local.servers import Servers
 from local.stackfile import DATA, StackFile
@@ -38,11 +39,12 @@ class Stack:
     ) -> None:
         self.data = data.resolve()
         self.servers = Servers(self.data, say)
-        self.mongo_uris: dict[str, str] = {}
+        self.mongo_uris: dict[str, dict[str, str]] = {}
         self._founders = tuple(founders)
         self._say = say
         self._children: dict[str, Child] = {}
         self._ports: dict[str, int] = {}
+        self._prepared: set[str] = set()
 
     @property
     def urls(self) -> dict[str, str]:
@@ -55,14 +57,14 @@ class Stack:
         return clock_file(self.data)
 
     def start_servers(self) -> None:
-        """Start mongod and Kafka, and give every service its own database and user."""
+        """Start mongod and Kafka, and give every service its own database and users."""
         with contextlib.suppress(NotRunning):
             running = stackfile.read(self.data)
             raise Refused(f"A stack runs on {self.data} already (pids {running['pids']}). End it: counterpoint down")
         self._say("Starting MongoDB and Kafka")
         self.servers.start()
         for service in SERVICES:
-            self.mongo_uris[service] = self.servers.database(f"counterpoint_{service}", service)
+            self.mongo_uris[service] = self.servers.users(f"counterpoint_{service}")
         self._publish()
 
     def create_topics(self) -> None:
@@ -71,7 +73,9 @@ class Stack:
 
     def start_services(self, only: Iterable[str] | None = None, role: str = "all") -> None:
         """Start a process for each service (or each of `only`) in the role; `wait_ready` waits for them."""
-        for service in only or SERVICES:
+        services = list(only or SERVICES)
+        self._prepare(services)
+        for service in services:
             self.start_service(service, role)
 
     def start_service(self, name: str, role: str = "all") -> None:
@@ -79,7 +83,13 @@ class Stack:
         process = name if role == "all" else f"{name}.{role}"
         if process in self._children and self._children[process].running:
             raise ValueError(f"{process} runs already")
+        self._prepare([name])
         port = self._ports.get(process) or free_ports(1)[0]
+        self._children[process] = self._spawn(name, process, role, port)
+        self._ports[process] = port
+        self._publish()
+
+    def _spawn(self, name: str, process: str, role: str, port: int = 0, *arguments: str) -> Child:
         env = environment(
             self.data,
             name,
@@ -91,9 +101,21 @@ class Stack:
             founders=self._founders,
         )
         log = self.data / "logs" / f"{process}.log"
-        self._children[process] = Child(process, [sys.executable, "-m", f"services.{name}"], log, env, CHECKOUT)
-        self._ports[process] = port
-        self._publish()
+        return Child(process, [sys.executable, "-m", f"services.{name}", *arguments], log, env, CHECKOUT)
+
+    def _prepare(self, services: Iterable[str]) -> None:
+        """Make each service's database ready, once for each start of the servers, side by side."""
+        new = {
+            name: self._spawn(name, f"{name}.prepare", PREPARE, 0, "--prepare")
+            for name in services
+            if name not in self._prepared
+        }
+        try:
+            for child in new.values():
+                child.wait_end(60)
+        finally:
+            processes.stop(new.values(), 5)
+        self._prepared |= new.keys()
 
     def stop_service(self, name: str) -> None:
         """Ask the process to finish its work (SIGTERM), and wait for its end."""

@@ -25,7 +25,7 @@ class StackFile(TypedDict):
 
     kafka: str
     mongo: str
-    mongo_uris: dict[str, str]
+    mongo_uris: dict[str, dict[str, str]]
     services: dict[str, str]
     issuer: str
     audience: str

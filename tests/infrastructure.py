@@ -12,7 +12,7 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from local.mongod import REPLICA_SET, ROOT, put_user, uri
+from local.mongod import PARTS, REPLICA_SET, ROOT, put_user, put_users, uri
 from local.processes import free_ports
 from local.servers import Servers
 from local.topics import create_topics
@@ -45,6 +45,14 @@ class Infra:
             put_user(client, name, "tester", password)
             port = client.primary[1] if client.primary else 0
         return Database(name, uri("tester", password, port, name))
+
+    def users(self, name: str) -> dict[str, str]:
+        """The address of a database for each of the three users that a service's database has."""
+        passwords = {part: secrets.token_urlsafe(12) for part in PARTS}
+        with MongoClient[dict[str, Any]](self.mongo) as client:
+            put_users(client, name, passwords)
+            port = client.primary[1] if client.primary else 0
+        return {part: uri(part, password, port, name) for part, password in passwords.items()}
 
     def topic(self, prefix: str = "test", partitions: int = 4, config: Mapping[str, str] | None = None) -> str:
         """Make a topic that nobody else uses, and answer its name."""

@@ -15,11 +15,12 @@ class Documents:
     """Keeps documents by kind, scope and id. The scope is part of every key and every query."""
 
     def __init__(self, database: Database) -> None:
+        self._database = database
         self._collection = database.collection(COLLECTION)
 
     async def prepare(self) -> None:
         """Create the index."""
-        await self._collection.create_indexes([IndexModel([("kind", ASCENDING), ("scope", ASCENDING)], name="scope")])
+        await self._database.index(COLLECTION, [IndexModel([("kind", ASCENDING), ("scope", ASCENDING)], name="scope")])
 
     def put(self, kind: str, scope: str, id: str, doc: Mapping[str, Any]) -> Write:
         """Insert or replace a document, in the transaction of a commit."""

@@ -115,11 +115,13 @@ class Journal:
     """Reads whole streams and appends commits. Every read is at majority: what it shows cannot be rolled back."""
 
     def __init__(self, database: Database) -> None:
+        self._database = database
         self._collection = database.collection(COLLECTION, read_concern=MAJORITY_READ)
 
     async def prepare(self) -> None:
         """Create the indexes: optimistic concurrency, idempotency, and the relay's work list."""
-        await self._collection.create_indexes(
+        await self._database.index(
+            COLLECTION,
             [
                 IndexModel([("stream", ASCENDING), ("from", ASCENDING)], name="version", unique=True),
                 IndexModel([("stream", ASCENDING), ("command_id", ASCENDING)], name="command", unique=True),
@@ -128,7 +130,7 @@ class Journal:
                     name="pending",
                     partialFilterExpression={"pending": True},
                 ),
-            ]
+            ],
         )
 
     async def load(self, streams: Sequence[str], session: Session | None = None) -> dict[str, list[Commit]]:

@@ -23,16 +23,18 @@ class LatestStore:
     """The owner's copy of its state records, and which of them Kafka has not seen yet."""
 
     def __init__(self, database: Database) -> None:
+        self._database = database
         self._collection = database.collection(COLLECTION)
 
     async def prepare(self) -> None:
         """Create the relay's work list."""
-        await self._collection.create_indexes(
+        await self._database.index(
+            COLLECTION,
             [
                 IndexModel(
                     [("topic", ASCENDING), ("_id", ASCENDING)], name="dirty", partialFilterExpression={"dirty": True}
                 )
-            ]
+            ],
         )
 
     async def get(self, topic: str, key: str) -> Document | None:

@@ -79,6 +79,7 @@ class Relay:
 
     async def prepare(self) -> None:
         """Create the lease, held by nobody."""
+        await self._database.create(LEASES)
         await self._database.collection(LEASES).update_one(
             {"_id": "relay"}, {"$setOnInsert": {"owner": None, "until": datetime.fromtimestamp(0, UTC)}}, upsert=True
         )

@@ -100,11 +100,12 @@ class Runner:
 
     async def prepare(self) -> None:
         """Create the indexes."""
-        await self._collection.create_indexes(
+        await self._runtime.database.index(
+            COLLECTION,
             [
                 IndexModel([("state", ASCENDING), ("due", ASCENDING), ("order", ASCENDING)], name="due"),
                 IndexModel([("state", ASCENDING), ("not_before", ASCENDING)], name="waiting"),
-            ]
+            ],
         )
 
     async def run(self) -> None:

@@ -76,6 +76,7 @@ class Views:
         self.collection = collection
         self._views = {v.name: v for v in views}
         self._by_category = {v.category.name: v for v in self._views.values() if isinstance(v, View)}
+        self._database = database
         self._documents = database.collection(collection)
 
     async def prepare(self) -> None:
@@ -91,7 +92,7 @@ class Views:
         ]
         models.append(IndexModel([("view", ASCENDING), ("scope", ASCENDING), ("_id", ASCENDING)], name="scope"))
         models.append(IndexModel([("parked.since", ASCENDING)], name="parked", partialFilterExpression=PARKED_STREAM))
-        await self._documents.create_indexes(models)
+        await self._database.index(self.collection, models)
 
     def of_category(self, name: str) -> View[Any] | None:
         """The view that folds a category, if any."""

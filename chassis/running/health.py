@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from chassis.receiving.parking import PARKED
 from chassis.receiving.tasks import COLLECTION as TASKS
 from chassis.receiving.views import PARKED_STREAM
+from chassis.running.settings import Role
 
 if TYPE_CHECKING:
     from chassis.running.runtime import Runtime
@@ -53,7 +54,8 @@ async def lag(request: Request) -> JSONResponse:
         }
         for x in await runtime.lag()
     ]
-    return JSONResponse({"items": items, "tasks": await runtime.runner.figures(), "parked": await runtime.parked()})
+    tasks = {} if runtime.settings.role is Role.relay else await runtime.runner.figures()
+    return JSONResponse({"items": items, "tasks": tasks, "parked": await runtime.parked()})
 
 
 @router.get("/parked")
@@ -82,5 +84,7 @@ async def parked(request: Request) -> JSONResponse:
 
 
 async def _documents(runtime: Runtime, collection: str, query: dict[str, Any]) -> list[dict[str, Any]]:
+    if runtime.settings.role is Role.relay:
+        return []  # its database user may not look
     found: list[dict[str, Any]] = await runtime.database.collection(collection).find(query).limit(SHOWN).to_list(None)
     return found

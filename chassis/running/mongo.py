@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -27,6 +27,7 @@ __all__ = [
     "IndexModel",
     "PyMongoError",
     "Session",
+    "Unprepared",
     "WriteFailed",
     "is_transient",
 ]
@@ -39,6 +40,7 @@ MAJORITY = WriteConcern("majority")
 MAJORITY_READ = ReadConcern("majority")
 SNAPSHOT_READ = ReadConcern("snapshot")
 _CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
+_UNAUTHORIZED = 13
 _LARGEST_COMMAND = 12 * 1024 * 1024
 _NOT_ROUND_TRIPS = frozenset({"hello", "ping", "isMaster", "endSessions", "saslStart", "saslContinue", "getMore"})
 
@@ -55,6 +57,13 @@ def is_transient(error: BaseException) -> bool:
         or isinstance(error, ConnectionFailure)
         or (isinstance(error, OperationFailure) and error.code in (112, 251))
     )
+
+
+class Unprepared(Exception):
+    """A collection or an index is missing, and this user may not make it."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} is missing, and this user may not make it: run --prepare as the user who may")
 
 
 class RoundTrips(CommandListener):
@@ -101,15 +110,63 @@ class Database:
         return self._db.get_collection(name, read_concern=read_concern)
 
     async def create(self, *names: str) -> None:
-        """Create collections beforehand: creating them inside concurrent transactions conflicts."""
-        there = set(await self._db.list_collection_names())
+        """Create collections beforehand: creating them inside concurrent transactions conflicts.
+
+        Raises `Unprepared` where one is missing and this user may not make it.
+        """
+        there = set(await self.collections())
         for name in names:
             if name not in there:
                 try:
                     await self._db.create_collection(name)
                 except OperationFailure as error:
+                    if error.code == _UNAUTHORIZED:
+                        raise Unprepared(f"the collection {name}") from None
                     if error.code != 48:  # another process was quicker
                         raise
+
+    async def collections(self) -> list[str]:
+        """The collections that this user may look into."""
+        try:
+            found: list[str] = await self._db.list_collection_names(authorizedCollections=True)
+        except OperationFailure as error:
+            if error.code != _UNAUTHORIZED:
+                raise
+            return []  # who has no right at all may not even ask
+        return sorted(name for name in found if not name.startswith("system."))
+
+    async def index(self, collection: str, models: Sequence[IndexModel]) -> None:
+        """Create the indexes that are not there yet; raises as `create` does.
+
+        What is there already is not asked for again, because asking is a right of its own.
+        """
+        there = await self._db[collection].index_information()
+        missing = [m for m in models if _told(m.document) != _told(there.get(m.document["name"], {}))]
+        if missing:
+            try:
+                await self._db[collection].create_indexes(missing)
+            except OperationFailure as error:
+                if error.code == _UNAUTHORIZED:
+                    raise Unprepared(f"the index {missing[0].document['name']} of {collection}") from None
+                raise
+
+    async def grant(self, role: str, rights: Mapping[str, Sequence[str]]) -> None:
+        """Let a role of this database do these actions on these collections, and nothing else.
+
+        First what is new, then away with what was too much: a process at work is refused nothing it may do.
+        """
+        known = (await self._db.command("rolesInfo", role, showPrivileges=True))["roles"]
+        if not known:
+            await self._db.command("createRole", role, privileges=[], roles=[])
+        wanted = [self._privilege(name, actions) for name, actions in sorted(rights.items())]
+        await self._db.command("grantPrivilegesToRole", role, privileges=wanted)
+        has = {p["resource"]["collection"]: set(p["actions"]) for p in (known[0]["privileges"] if known else ())}
+        excess = {name: sorted(actions - set(rights.get(name, ()))) for name, actions in has.items()}
+        if away := [self._privilege(name, actions) for name, actions in sorted(excess.items()) if actions]:
+            await self._db.command("revokePrivilegesFromRole", role, privileges=away)
+
+    def _privilege(self, collection: str, actions: Iterable[str]) -> Document:
+        return {"resource": {"db": self._db.name, "collection": collection}, "actions": list(actions)}
 
     async def start_session(self) -> Session:
         """A session to run transactions in, one after another."""
@@ -190,6 +247,12 @@ class Database:
         closing = self.client.close()
         if closing is not None:
             await closing
+
+
+def _told(index: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What an index is, whether a model or the server tells it."""
+    key = dict(index.get("key", {}))
+    return list(key.items()), bool(index.get("unique")), dict(index.get("partialFilterExpression", {}))
 
 
 def _parts(documents: Sequence[Document]) -> list[list[Document]]:

@@ -34,7 +34,7 @@ from chassis.receiving.parking import PARKED
 from chassis.receiving.runner import Runner
 from chassis.receiving.tasks import COLLECTION as TASKS
 from chassis.receiving.views import PARKED_STREAM
-from chassis.running import health, problems, telemetry
+from chassis.running import health, once, problems, rights, telemetry
 from chassis.running.auth import Tokens
 from chassis.running.clock import Clock
 from chassis.running.mongo import Database
@@ -57,12 +57,9 @@ class Runtime:
         self.service = service
         self.settings = settings
         self.clock = Clock(settings.clock_file)
-        self.database = Database(
-            settings.mongo,
-            settings.mongo_database or f"counterpoint_{service.name}",
-            driver=settings.mongo_driver,
-            concurrency=settings.command_concurrency,
-        )
+        self.database = self._open(settings.mongo)
+        # Whoever inserts facts must not change them, and whoever marks them must not insert: two users.
+        self._relays = self.database if settings.relay_mongo == settings.mongo else self._open(settings.relay_mongo)
         self.journal = Journal(self.database)
         self.latest = LatestStore(self.database)
         self.documents = Documents(self.database)
@@ -70,8 +67,8 @@ class Runtime:
         self.relay = Relay(
             service.name,
             service.catalog,
-            self.database,
-            self.latest,
+            self._relays,
+            LatestStore(self._relays),
             lambda: Producer(settings.kafka_bootstrap),
             now=self.clock.now,
             partitions=settings.partitions,
@@ -94,6 +91,14 @@ class Runtime:
         self._consumer: Consumer | None = None
         self._waiting = {"database", "kafka"}
         self._tasks: list[asyncio.Task[None]] = []
+
+    def _open(self, uri: str) -> Database:
+        return Database(
+            uri,
+            self.settings.mongo_database or f"counterpoint_{self.service.name}",
+            driver=self.settings.mongo_driver,
+            concurrency=self.settings.command_concurrency,
+        )
 
     @property
     def _listens(self) -> bool:
@@ -164,7 +169,9 @@ class Runtime:
         return await self._consumer.lag() if self._consumer else []
 
     async def parked(self) -> int:
-        """How many streams, records and tasks wait for a missing version or for somebody."""
+        """How many streams, records and tasks wait for a missing version or for somebody; 0 in a relay alone."""
+        if self.settings.role is Role.relay:
+            return 0
         streams = self.database.collection(self.inbox.collection).count_documents(PARKED_STREAM)
         records = self.database.collection(PARKED).count_documents({"kind": "record"})
         tasks = self.database.collection(TASKS).count_documents({"state": "parked"})
@@ -200,19 +207,33 @@ class Runtime:
     async def _report(self) -> None:
         """Set the gauges that nothing else sets in passing."""
         while True:
-            METRICS.round_trips.set(self.database.round_trips.total)
+            METRICS.round_trips.set(sum(d.round_trips.total for d in {self.database, self._relays}))
             METRICS.parked.set(await self.parked())
             await self.lag()
             await asyncio.sleep(REPORT_SECONDS)
 
     async def _prepare(self) -> None:
-        await self.database.create(JOURNAL, CONTENTS, DOCUMENTS, LATEST)
-        await self.journal.prepare()
-        await self.latest.prepare()
-        await self.documents.prepare()
-        await self.inbox.prepare()
+        """Look for the collections and indexes of this role's parts, and create those that are missing."""
+        role = self.settings.role
+        if role is not Role.relay:
+            await self.database.create(JOURNAL, CONTENTS, DOCUMENTS, LATEST)
+            await self.journal.prepare()
+            await self.latest.prepare()
+            await self.documents.prepare()
+            await self.inbox.prepare()
+            await self.runner.prepare()
+        if role.does(Role.relay):
+            await self._relays.create(JOURNAL, LATEST)
+            await Journal(self._relays).prepare()
+            await LatestStore(self._relays).prepare()
+            await self.relay.prepare()
+
+    async def prepare(self) -> None:
+        """Create everything there is to create, and say what the users who decide and who relay may do."""
+        await self._prepare()
         await self.relay.prepare()
-        await self.runner.prepare()
+        for role, allowed in rights.of(await self.database.collections()).items():
+            await self.database.grant(role, allowed)
 
     async def _verify_topics(self) -> None:
         own = {c.topic for c in self.service.catalog.categories.values() if c.service == self.service.name and c.topic}
@@ -265,7 +286,8 @@ class Runtime:
                 async with asyncio.timeout(self.settings.stop_seconds + 2):
                     await self._consumer.stop()
         await stopping
-        await self.database.close()
+        for database in {self.database, self._relays}:
+            await database.close()
 
 
 def build(service: Service, settings: Settings) -> FastAPI:
@@ -300,7 +322,10 @@ def build(service: Service, settings: Settings) -> FastAPI:
 
 
 def run(service: Service) -> None:
-    """Run one process of a service until it is told to stop. Exits with 2 where the settings are wrong."""
+    """Run one process of a service until it is told to stop. Exits with 2 where the settings are wrong.
+
+    Asked for something else by its arguments (`chassis.running.once`), it does that, and ends.
+    """
     logging.basicConfig(
         level=os.environ.get("COUNTERPOINT_LOG_LEVEL", "INFO"),
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
@@ -309,12 +334,14 @@ def run(service: Service) -> None:
     for noisy in ("aiokafka", "httpx", "pymongo"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     try:
-        settings = Settings()
+        settings = once.settings() if sys.argv[1:] else Settings()
     except ValidationError as wrong:
         for e in wrong.errors(include_input=False):
             name = "_".join(str(p) for p in e["loc"]).upper()
             sys.stderr.write(f"COUNTERPOINT_{name}: {e['msg']}\n" if name else f"{e['msg']}\n")
         sys.exit(2)
+    if sys.argv[1:]:
+        sys.exit(once.main(lambda: Runtime(service, settings), sys.argv[1:]))
     provider = telemetry.setup(service.name, settings.role, settings.spans_file)
     uvicorn.run(
         build(service, settings),

@@ -35,6 +35,8 @@ class Settings(BaseSettings):
     kafka_bootstrap: str
     mongo_uri: str = ""
     mongo_uri_file: Path | None = None
+    relay_mongo_uri: str = ""
+    relay_mongo_uri_file: Path | None = None
     mongo_database: str | None = None
     mongo_driver: Literal["motor", "pymongo"] = "motor"
     http_host: str = "127.0.0.1"
@@ -65,16 +67,33 @@ class Settings(BaseSettings):
     def _only_the_local_stack_travels(self) -> Self:
         if self.environment != "local" and (self.clock_file or self.spans_file):
             raise ValueError("CLOCK_FILE and SPANS_FILE are for the local stack only; unset them")
-        if bool(self.mongo_uri) == bool(self.mongo_uri_file):
+        if bool(self.mongo_uri) == bool(self.mongo_uri_file) and not (self.role is Role.relay and self._has_relays):
             raise ValueError("set one of MONGO_URI and MONGO_URI_FILE (a file that holds it, for mounted secrets)")
+        if self.relay_mongo_uri and self.relay_mongo_uri_file:
+            raise ValueError("set one of RELAY_MONGO_URI and RELAY_MONGO_URI_FILE, not both")
+        if self.environment != "local" and self.role.does(Role.relay) and not self._has_relays:
+            raise ValueError("set RELAY_MONGO_URI or RELAY_MONGO_URI_FILE: whoever inserts facts must not change them")
         if self.partitions & (self.partitions - 1):
             raise ValueError(f"PARTITIONS must be a power of two, not {self.partitions}")
         return self
 
+    @property
+    def _has_relays(self) -> bool:
+        return bool(self.relay_mongo_uri or self.relay_mongo_uri_file)
+
     @cached_property
     def mongo(self) -> str:
-        """The address of the database, with credentials."""
+        """The address of the database, with credentials of the user who decides; in a relay alone, of the relay's."""
+        if self.role is Role.relay and self._has_relays:
+            return self.relay_mongo
         return self.mongo_uri_file.read_text().strip() if self.mongo_uri_file else self.mongo_uri
+
+    @cached_property
+    def relay_mongo(self) -> str:
+        """The address with credentials of the relay's user; the same as `mongo` where there is no such user."""
+        if not self._has_relays:
+            return self.mongo
+        return self.relay_mongo_uri_file.read_text().strip() if self.relay_mongo_uri_file else self.relay_mongo_uri
 
     @cached_property
     def subject_key(self) -> bytes:

@@ -57,6 +57,7 @@ async def test_what_must_rest_on_everything_waits_for_it_whoever_has_the_inbox(w
 async def test_a_second_relay_stands_by_and_takes_over(world: World) -> None:
     async with world.running(world.writer, role="api") as api, world.running(world.hearer, role="worker") as hearer:
         first, second = (world.runtime_of(world.writer, "relay", lease_seconds=1.5) for _ in range(2))
+        await first.relay.prepare()
         running = [asyncio.create_task(r.relay.run()) for r in (first, second)]
 
         async def heard(thing: str) -> int:

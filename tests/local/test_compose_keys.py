@@ -11,10 +11,12 @@ import pytest
 from pymongo.uri_parser import parse_uri
 
 from local import compose_keys
+from local.mongod import DECIDER, PREPARE, RELAY
 from local.tokens import AUDIENCE, ISSUER
 from local.topics import SERVICES
 
-READERS = (*SERVICES, "mongo")
+PREPARING = tuple(f"{service}-prepare" for service in SERVICES)
+READERS = (*SERVICES, *PREPARING, "mongo")
 
 
 @pytest.fixture
@@ -36,7 +38,7 @@ def files(folder: Path) -> dict[str, str]:
 
 
 def test_every_file_belongs_to_its_reader_alone(given_to: dict[Path, int], tmp_path: Path) -> None:
-    assert len(given_to) == 4 * len(SERVICES) + 2
+    assert len(given_to) == 6 * len(SERVICES) + 2
     for path, owner in given_to.items():
         assert owner == (999 if path.parent.name == "mongo" else 65534)
         assert path.stat().st_mode & 0o777 == 0o600
@@ -44,14 +46,16 @@ def test_every_file_belongs_to_its_reader_alone(given_to: dict[Path, int], tmp_p
 
 def test_services_share_the_subject_key_and_nothing_else(given_to: dict[Path, int], tmp_path: Path) -> None:
     found = files(tmp_path)
-    for name, different in (("subject", 1), ("jwks.json", 1), ("content", 4), ("mongo-uri", 4)):
+    own = (("content", 4), ("mongo-uri", 4), ("relay-mongo-uri", 4))
+    for name, different in (("subject", 1), ("jwks.json", 1), *own):
         assert len({found[f"{service}/{name}"] for service in SERVICES}) == different
     passwords = set()
     for service in SERVICES:
-        uri = parse_uri(found[f"{service}/mongo-uri"])
-        assert (uri["username"], uri["database"]) == (service, f"counterpoint_{service}")
-        passwords.add(uri["password"])
-    assert len(passwords | {found["mongo/root"]}) == 5
+        for file, user in (("/mongo-uri", DECIDER), ("/relay-mongo-uri", RELAY), ("-prepare/mongo-uri", PREPARE)):
+            uri = parse_uri(found[service + file])
+            assert (uri["username"], uri["database"]) == (user, f"counterpoint_{service}")
+            passwords.add(uri["password"])
+    assert len(passwords | {found["mongo/root"]}) == 3 * len(SERVICES) + 1
 
 
 def test_a_second_start_keeps_every_key(given_to: dict[Path, int], tmp_path: Path) -> None:

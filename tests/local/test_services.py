@@ -11,6 +11,7 @@ import pytest
 import local.stack
 from local import clock, stackfile
 from local.errors import Failed
+from local.mongod import DECIDER, RELAY
 from local.processes import started_at
 from local.stack import Stack
 
@@ -18,6 +19,8 @@ pytestmark = pytest.mark.integration
 
 STAND_IN = """
 import http.server, json, os, sys
+if sys.argv[1:] == ["--prepare"]:
+    sys.exit()
 if os.environ.get("BROKEN"):
     sys.exit("the reason it cannot start")
 class Answer(http.server.BaseHTTPRequestHandler):
@@ -87,7 +90,9 @@ def test_a_service_gets_its_settings_and_nobody_elses(stack: Stack, monkeypatch:
     assert matching["SUBJECT_KEY_FILE"] == enrollment["SUBJECT_KEY_FILE"]
     assert Path(matching["CONTENT_KEY_FILE"]).read_text() != Path(enrollment["CONTENT_KEY_FILE"]).read_text()
     assert Path(matching["CONTENT_KEY_FILE"]).stat().st_mode & 0o077 == 0
-    assert matching["MONGO_URI"] == stack.mongo_uris["matching"] != enrollment["MONGO_URI"]
+    assert matching["MONGO_URI"] == stack.mongo_uris["matching"][DECIDER] != enrollment["MONGO_URI"]
+    assert matching["RELAY_MONGO_URI"] == stack.mongo_uris["matching"][RELAY]
+    assert "MONGO_URI" not in told(stack, "matching.relay")
     clock.advance(Path(matching["CLOCK_FILE"]), timedelta(days=1))
     assert clock.offset(Path(enrollment["CLOCK_FILE"])) == timedelta(days=1)
 

@@ -16,6 +16,7 @@ from pymongo import MongoClient
 
 from local import stackfile
 from local.errors import NotRunning, Refused
+from local.mongod import PARTS, PREPARE
 from local.processes import started_at
 from local.stack import Stack
 from local.topics import PARTITIONS, SERVICES, topic_configs
@@ -67,8 +68,9 @@ def test_the_stack_file_leads_other_programs_to_everything(stack: Stack) -> None
     told = stackfile.read(stack.data)
     assert path.stat().st_mode & 0o077 == 0
     assert told["mongo_uris"].keys() == set(SERVICES)
-    for service, address in told["mongo_uris"].items():
-        with MongoClient(address) as client:
+    for service, addresses in told["mongo_uris"].items():
+        assert addresses.keys() == set(PARTS)
+        with MongoClient(addresses[PREPARE]) as client:
             assert client.get_default_database().name == f"counterpoint_{service}"
             client.get_default_database()["probe"].insert_one({"from": service})
     assert json.loads(Path(told["clock_file"]).read_text()) == {"offset_ms": 0}

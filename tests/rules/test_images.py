@@ -16,6 +16,8 @@ ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 CONTAINERS: dict[str, dict[str, Any]] = COMPOSE["services"]
 SETUP = ("keys", "prepare")
+PREPARING = tuple(f"{service}-prepare" for service in SERVICES)
+"""The containers that make a service's database ready, and end."""
 DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text()
 STAGES = dict(re.findall(r"^FROM \S+ AS (\w+)\n(.*?)(?=^FROM |\Z)", DOCKERFILE, re.S | re.M))
 
@@ -64,6 +66,21 @@ def test_the_engine_gets_nothing_but_what_images_are_built_of() -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
+def test_only_the_container_that_prepares_a_database_knows_who_may(service: str) -> None:
+    container = CONTAINERS[f"{service}-prepare"]
+    assert container["command"] == ["python", "-m", f"services.{service}", "--prepare"]
+    assert (container["user"], container["read_only"]) == ("65534:65534", True)
+    assert container["build"] == CONTAINERS[service]["build"]
+    volume = f"keys-{service}-prepare"
+    assert volumes(f"{service}-prepare") == {f"keys-{service}": "/run/counterpoint:ro", volume: "/run/prepare:ro"}
+    assert {name for name in CONTAINERS if volume in volumes(name)} == {f"{service}-prepare", "keys"}
+    assert volumes("keys")[volume] == f"/keys/{service}-prepare"
+    told = CONTAINERS[service]["environment"]
+    assert container["environment"]["COUNTERPOINT_MONGO_URI_FILE"] == "/run/prepare/mongo-uri"
+    assert told["COUNTERPOINT_MONGO_URI_FILE"] != told["COUNTERPOINT_RELAY_MONGO_URI_FILE"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
 def test_a_service_may_do_nothing_it_does_not_need(service: str) -> None:
     container = CONTAINERS[service]
     assert container["user"] == "65534:65534"
@@ -105,9 +122,11 @@ def test_who_is_waited_for_says_when_it_is_healthy() -> None:
             if wait["condition"] == "service_healthy":
                 assert "healthcheck" in CONTAINERS[other], f"{name} waits for {other}, which has no health check"
             if wait["condition"] == "service_completed_successfully":
-                assert other in SETUP, f"{name} waits for the end of {other}, which does not end"
+                assert other in (*SETUP, *PREPARING), f"{name} waits for the end of {other}, which does not end"
     for service in SERVICES:
-        assert CONTAINERS[service]["depends_on"]["prepare"] == {"condition": "service_completed_successfully"}
+        done = {"condition": "service_completed_successfully"}
+        assert CONTAINERS[service]["depends_on"][f"{service}-prepare"] == done
+        assert CONTAINERS[f"{service}-prepare"]["depends_on"] == {"prepare": done}
         assert "collector" not in CONTAINERS[service]["depends_on"], "no service waits for its telemetry"
 
 

@@ -1,0 +1,51 @@
+"""What a service's program does once, when it is asked by an argument, and then ends."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
+
+from chassis.receiving.consumer import KafkaError
+from chassis.running.mongo import PyMongoError, Unprepared
+from chassis.running.settings import Role, Settings
+
+if TYPE_CHECKING:
+    from chassis.running.runtime import Runtime
+
+DONE, FAILED, USAGE = 0, 1, 2
+
+
+def settings() -> Settings:
+    """The settings of a process that neither serves nor relays: one database user is enough."""
+    return Settings(role=Role.api, relay_mongo_uri="", relay_mongo_uri_file=None)
+
+
+def main(make: Callable[[], Runtime], arguments: Sequence[str]) -> int:
+    """Do what the arguments say with a runtime that is not started; answers the exit code."""
+    what = _KNOWN.get(arguments[0])
+    if what is None or len(arguments) > 1:
+        sys.stderr.write(f"Either no argument or one of: {', '.join(_KNOWN)}\n")
+        return USAGE
+    return asyncio.run(_run(make, what))
+
+
+async def _run(make: Callable[[], Runtime], what: Callable[[Runtime], Awaitable[int]]) -> int:
+    runtime = make()
+    try:
+        return await what(runtime)
+    except (PyMongoError, Unprepared, KafkaError, OSError) as error:
+        sys.stderr.write(f"{type(error).__name__}: {error}\n"[:500])
+        return FAILED
+    finally:
+        await runtime.database.close()
+
+
+async def _prepare(runtime: Runtime) -> int:
+    """Create collections, indexes and rights: as a user who may, before the processes start."""
+    await runtime.prepare()
+    return DONE
+
+
+_KNOWN: dict[str, Callable[[Runtime], Awaitable[int]]] = {"--prepare": _prepare}
