@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli import demo, events, health, program, running, stack, traces
+from cli import audit, demo, events, health, program, running, stack, traces
 from cli.failure import EXIT_CODES, FAILED, Failure
 from cli.screen import err
 from local.errors import LocalError
@@ -36,6 +36,7 @@ app.add_typer(program.round_, name="round")
 app.add_typer(events.events, name="events")
 app.command("lag")(health.lag)
 app.command("parked")(health.parked)
+app.command("audit")(audit.audit)
 app.command("trace")(traces.trace)
 app.command("token")(stack.token)
 app.add_typer(stack.clock, name="clock")

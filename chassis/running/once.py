@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from chassis.distributing.auditing import Audit
 from chassis.receiving.consumer import KafkaError
 from chassis.running.mongo import PyMongoError, Unprepared
 from chassis.running.settings import Role, Settings
@@ -48,4 +51,12 @@ async def _prepare(runtime: Runtime) -> int:
     return DONE
 
 
-_KNOWN: dict[str, Callable[[Runtime], Awaitable[int]]] = {"--prepare": _prepare}
+async def _audit(runtime: Runtime) -> int:
+    """Compare the journal with itself and with Kafka; print the report as JSON."""
+    audit = Audit(runtime.service.name, runtime.service.catalog, runtime.database)
+    report = await audit.run(runtime.settings.kafka_bootstrap)
+    sys.stdout.write(json.dumps({"service": runtime.service.name, **asdict(report)}, indent=2) + "\n")
+    return FAILED if report.findings else DONE
+
+
+_KNOWN: dict[str, Callable[[Runtime], Awaitable[int]]] = {"--prepare": _prepare, "--audit": _audit}

@@ -20,6 +20,7 @@ HOMES = {
     "aiokafka": {
         "chassis/receiving/consumer.py",
         "chassis/distributing/producer.py",
+        "chassis/distributing/reading.py",
         "chassis/distributing/topics.py",
     },
     "motor": {"chassis/running/mongo.py"},
