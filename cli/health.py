@@ -1,4 +1,4 @@
-"""Commands for operators: how far behind every inbox is, and what is parked."""
+"""`counterpoint lag`: how far behind every inbox is."""
 
 from typing import Any
 
@@ -38,22 +38,3 @@ def lag(json: AsJson = False) -> None:
         tasks = health["tasks"]
         waiting = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in tasks.items())
         out.print(f"{name}: parked {health['parked']}; tasks: {waiting}")
-
-
-def parked(json: AsJson = False) -> None:
-    """Show every stream, record and task that waits for somebody, and why."""
-    told = running.stack()
-    found = {name: running.answer("GET", f"{url}/parked") for name, url in told["services"].items()}
-    if json:
-        as_json(found)
-        return
-    rows = [
-        *((name, "stream", s["stream"], s.get("reason")) for name, p in found.items() for s in p["streams"]),
-        *((name, "record", _place(r), r["reason"]) for name, p in found.items() for r in p["records"]),
-        *((name, "task", t["task"], t["error"]) for name, p in found.items() for t in p["tasks"]),
-    ]
-    out.print(table("", ("service", "kind", "which", "why"), rows) if rows else "Nothing is parked.")
-
-
-def _place(record: dict[str, Any]) -> str:
-    return f"{record['topic']}[{record['partition']}]@{record['offset']}"

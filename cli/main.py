@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli import audit, demo, events, health, program, running, stack, traces
+from cli import audit, demo, events, health, parked, program, running, stack, traces
 from cli.failure import EXIT_CODES, FAILED, Failure
 from cli.screen import err
 from local.errors import LocalError
@@ -35,7 +35,7 @@ app.command("import")(program.import_roster)
 app.add_typer(program.round_, name="round")
 app.add_typer(events.events, name="events")
 app.command("lag")(health.lag)
-app.command("parked")(health.parked)
+app.add_typer(parked.parked, name="parked")
 app.command("audit")(audit.audit)
 app.command("trace")(traces.trace)
 app.command("token")(stack.token)

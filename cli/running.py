@@ -11,6 +11,7 @@ import httpx
 
 from cli.failure import FAILED, NOT_ALLOWED, NOT_RUNNING, Failure
 from local import stackfile, tokens
+from local.environment import OPERATOR
 from local.files import write_private
 from local.stackfile import DATA, StackFile
 from local.story.cast import FOUNDER
@@ -63,6 +64,8 @@ def _story(told: StackFile) -> Path:
 
 def subject(told: StackFile, role: str, person: str | None = None) -> str:
     """The token subject that plays a role: a login or a person id where one is given, else the demo's persona."""
+    if role == OPERATOR and person is None:
+        return OPERATOR
     memory = remembered(told)
     if person is not None:
         return str(memory.get("logins", {}).get(person, person))
@@ -100,6 +103,12 @@ def request(
     bearer = os.environ.get(TOKEN_VARIABLE) or token(told, "coordinator")
     url = f"{told['services'][service]}/{service}/v1{path}"
     return answer(method, url, {"Authorization": f"Bearer {bearer}", **(headers or {})}, **content)
+
+
+def operate(told: StackFile, method: str, service: str, path: str, **content: Any) -> dict[str, Any]:
+    """One request as an operator (or with the token in COUNTERPOINT_TOKEN) to a route outside of the interface."""
+    bearer = os.environ.get(TOKEN_VARIABLE) or token(told, OPERATOR)
+    return answer(method, told["services"][service] + path, {"Authorization": f"Bearer {bearer}"}, **content)
 
 
 def answer(method: str, url: str, headers: Mapping[str, str] | None = None, **content: Any) -> dict[str, Any]:

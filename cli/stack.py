@@ -127,7 +127,7 @@ def duration(text: str) -> timedelta:
 
 
 def token(
-    role: Annotated[str, typer.Option("--as", help="coordinator, mentor, executive, sponsor, …")],
+    role: Annotated[str, typer.Option("--as", help="coordinator, mentor, executive, sponsor, …, or operator")],
     person: Annotated[str | None, typer.Option("--person", help="A login or a person id.")] = None,
     json: AsJson = False,
 ) -> None:

@@ -14,6 +14,8 @@ from local.tokens import AUDIENCE, ISSUER, jwks_file
 from local.topics import PARTITIONS
 
 PREFIX = "COUNTERPOINT_"
+OPERATOR = "operator"
+"""The token subject that operates a local stack: looks at what is parked, and lets it go on."""
 
 
 def clock_file(data: Path) -> Path:
@@ -74,6 +76,7 @@ def environment(
         "CLOCK_FILE": str(clock_file(data)),
         "SPANS_FILE": str(spans_dir(data) / f"{process}.jsonl"),
         "PARTITIONS": str(PARTITIONS),
+        "OPERATORS": OPERATOR,
     }
     if service == "enrollment":
         settings["FOUNDERS"] = ",".join(founders)

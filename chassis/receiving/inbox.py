@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from opentelemetry import trace
@@ -13,11 +14,11 @@ from opentelemetry.trace import Link, Span, SpanKind
 
 from chassis.receiving import tasks as task_rows
 from chassis.receiving.folding import Folding
-from chassis.receiving.parking import PARKED, foreign_row
+from chassis.receiving.parking import DROPS, PARKED, foreign_row
 from chassis.receiving.records import Foreign, Heard, Latest, Record, read_fact, read_latest
 from chassis.receiving.tasks import Tasks
 from chassis.receiving.views import StateView, View, Views
-from chassis.running.mongo import Database, Document, PyMongoError, Session, is_transient
+from chassis.running.mongo import ASCENDING, Database, Document, IndexModel, PyMongoError, Session, is_transient
 from chassis.running.telemetry import METRICS, is_sampled, start, traceparent_of
 from contracts.catalog import Catalog
 from contracts.fact import Fact
@@ -73,7 +74,8 @@ class Inbox:
 
     async def prepare(self) -> None:
         """Create the collections and indexes."""
-        await self.database.create(self.collection, CHECKPOINTS, PARKED, task_rows.COLLECTION)
+        await self.database.create(self.collection, CHECKPOINTS, PARKED, DROPS, task_rows.COLLECTION)
+        await self.database.index(PARKED, [IndexModel([("stream", ASCENDING), ("version", ASCENDING)], name="waiting")])
         await self.reader.prepare()
 
     # -- owning partitions ------------------------------------------------------------------------------------------
@@ -162,7 +164,7 @@ class Inbox:
             async with self.database.transaction(self._session) as session:
                 await self._advance(moved, records[-1].timestamp, session)
                 folding = await self._fold(heard, latest, spans, session)
-                await self._write(folding, foreign, session)
+                await self.write(folding, session, foreign)
         except BaseException as error:
             for span in spans.values():
                 span.set_attribute("error.type", type(error).__name__)
@@ -220,17 +222,26 @@ class Inbox:
                 {"_id": {"$in": ids}}, session=session, batch_size=len(ids) + 1
             )
             documents = {d["_id"]: d for d in await cursor.to_list(None)}
-        waiting = await self._waiting([d["_id"] for d in documents.values() if d.get("parked")], session)
+        waiting = await self.waiting([d["_id"] for d in documents.values() if d.get("parked")], session)
         traces = {event: traceparent_of(span) for event, span in spans.items()}
-        folding = Folding(documents, waiting, self.reader, self.tasks, traces, self.catalog, self.name, self.now())
+        folding = self.folding(documents, waiting, traces)
         for h in heard:
             folding.hear(h)
         for x in latest:
             folding.keep(x)
         return folding
 
-    async def _waiting(self, parked: Sequence[str], session: Session) -> dict[str, list[Document]]:
-        """The parked records of streams, by version."""
+    def folding(
+        self,
+        documents: dict[str, Document],
+        waiting: Mapping[str, list[Document]],
+        traces: Mapping[str, str | None] = MappingProxyType({}),
+    ) -> Folding:
+        """What folds into these documents, with what waits on those of them that are parked."""
+        return Folding(documents, waiting, self.reader, self.tasks, traces, self.catalog, self.name, self.now())
+
+    async def waiting(self, parked: Sequence[str], session: Session) -> dict[str, list[Document]]:
+        """The facts that wait on parked streams, in the order of versions."""
         waiting: dict[str, list[Document]] = {}
         if parked:
             query = {"inbox": self.name, "stream": {"$in": list(parked)}}
@@ -239,7 +250,8 @@ class Inbox:
                 waiting.setdefault(row["stream"], []).append(row)
         return waiting
 
-    async def _write(self, folding: Folding, foreign: Sequence[Document], session: Session) -> None:
+    async def write(self, folding: Folding, session: Session, foreign: Sequence[Document] = ()) -> None:
+        """Write what a folding came to, and records that nobody can place, in the session's transaction."""
         new = [folding.documents[id] for id in folding.changed if id not in folding.known]
         known = [folding.documents[id] for id in folding.changed if id in folding.known]
         await self.database.insert(self.collection, new, session)

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from chassis.receiving.records import Heard, Record
+from chassis.receiving.records import Heard, Record, heard
 from chassis.running.mongo import Document
-from contracts.catalog import Catalog, UnknownType
-from contracts.envelope import Envelope, Unreadable, from_headers, to_headers
+from contracts.catalog import Catalog
+from contracts.envelope import from_headers, to_headers
 
 PARKED = "parked"
+DROPS = "drops"
+"""What operators dropped: who, when, why. Rows are inserted and read, nothing else."""
 
 
-def heard_row(inbox: str, heard: Heard, now: datetime) -> Document:
-    """A fact that cannot be applied yet. The first of a version is kept, later repeats meet it."""
+def heard_row(inbox: str, fact: Heard, now: datetime) -> Document:
+    """A fact that cannot be applied yet. A repeat meets its `_id`; the same version with other content has its own."""
     return {
-        "_id": f"{inbox}|{heard.envelope.id}|{heard.envelope.digest[:16]}",
+        "_id": f"{inbox}|{fact.envelope.id}|{fact.envelope.digest[:16]}",
         "kind": "fact",
         "inbox": inbox,
-        "stream": heard.envelope.stream,
-        "version": heard.envelope.version,
-        "headers": [[k, v] for k, v in to_headers(heard.envelope)],
-        "value": heard.raw,
+        "stream": fact.envelope.stream,
+        "version": fact.envelope.version,
+        "headers": [[k, v] for k, v in to_headers(fact.envelope)],
+        "value": fact.raw,
         "at": now,
     }
 
@@ -42,11 +44,4 @@ def foreign_row(inbox: str, record: Record, reason: str, now: datetime) -> Docum
 
 def from_row(row: Document, catalog: Catalog) -> Heard:
     """The fact of a parked row, read again: by now this release may know it."""
-    envelope: Envelope = from_headers([(k, bytes(v)) for k, v in row["headers"]])
-    value = bytes(row["value"])
-    try:
-        return Heard(envelope, value, catalog.read(envelope.type, envelope.v, value))
-    except UnknownType:
-        return Heard(envelope, value, None)
-    except Unreadable as wrong:
-        return Heard(envelope, value, None, str(wrong))
+    return heard(from_headers([(k, bytes(v)) for k, v in row["headers"]]), bytes(row["value"]), catalog)

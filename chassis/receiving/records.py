@@ -65,7 +65,7 @@ TOMBSTONE = 2**62
 """The revision of a tombstone: nothing that was sent late may come after it."""
 
 
-def read_fact(record: Record, catalog: Catalog, heard: frozenset[str]) -> Heard | Foreign | None:
+def read_fact(record: Record, catalog: Catalog, categories: frozenset[str]) -> Heard | Foreign | None:
     """The fact of a record; None where no view or task of this service hears its category."""
     try:
         e = from_headers(record.headers)
@@ -78,18 +78,22 @@ def read_fact(record: Record, catalog: Catalog, heard: frozenset[str]) -> Heard 
         return Foreign(f"nobody knows the category {e.category!r}")
     if category.topic != record.topic or category.service != e.service:
         return Foreign(f"{e.category!r} facts do not travel on {record.topic}")
-    if e.category not in heard:
+    if e.category not in categories:
         return None
-    value = record.value or b""
+    return heard(e, record.value or b"", catalog)
+
+
+def heard(envelope: Envelope, value: bytes, catalog: Catalog) -> Heard:
+    """The fact as this release reads it; with `trouble` where it cannot be read or is not where it belongs."""
     try:
-        fact = catalog.read(e.type, e.v, value)
-        if fact.category.name != e.category or fact.scope != e.scope:
-            raise Unreadable(f"{e.type} does not belong on {e.stream}")
-        return Heard(e, value, fact)
+        fact = catalog.read(envelope.type, envelope.v, value)
+        if fact.category.name != envelope.category or fact.scope != envelope.scope:
+            raise Unreadable(f"{envelope.type} does not belong on {envelope.stream}")
+        return Heard(envelope, value, fact)
     except UnknownType:
-        return Heard(e, value, None)
+        return Heard(envelope, value, None)
     except Unreadable as wrong:
-        return Heard(e, value, None, str(wrong))
+        return Heard(envelope, value, None, str(wrong))
 
 
 def read_latest(record: Record, view: StateView[Any]) -> Latest | Foreign:

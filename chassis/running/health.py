@@ -1,22 +1,18 @@
-"""What operators ask a process: alive, ready, how far behind, and what is parked."""
+"""What orchestrators and monitoring ask a process without a token: alive, ready, how far behind."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from chassis.receiving.parking import PARKED
-from chassis.receiving.tasks import COLLECTION as TASKS
-from chassis.receiving.views import PARKED_STREAM
 from chassis.running.settings import Role
 
 if TYPE_CHECKING:
     from chassis.running.runtime import Runtime
 
 router = APIRouter(include_in_schema=False)
-SHOWN = 200
 
 
 def _runtime(request: Request) -> Runtime:
@@ -56,35 +52,3 @@ async def lag(request: Request) -> JSONResponse:
     ]
     tasks = {} if runtime.settings.role is Role.relay else await runtime.runner.figures()
     return JSONResponse({"items": items, "tasks": tasks, "parked": await runtime.parked()})
-
-
-@router.get("/parked")
-async def parked(request: Request) -> JSONResponse:
-    """What waits: streams (why, since when, how many facts behind), records nobody can place, tasks that failed."""
-    runtime = _runtime(request)
-    streams = await _documents(runtime, runtime.inbox.collection, PARKED_STREAM)
-    records = await _documents(runtime, PARKED, {"kind": "record"})
-    tasks = await _documents(runtime, TASKS, {"state": "parked"})
-    behind = runtime.database.collection(PARKED)
-    return JSONResponse(
-        {
-            "streams": [
-                {
-                    "stream": d["_id"],
-                    "seen": d["v"],
-                    **d["parked"],
-                    "behind": await behind.count_documents({"kind": "fact", "stream": d["_id"]}),
-                }
-                for d in streams
-            ],
-            "records": [{k: d[k] for k in ("topic", "partition", "offset", "reason")} for d in records],
-            "tasks": [{"task": d["_id"], "attempts": d["attempts"], "error": d.get("error")} for d in tasks],
-        }
-    )
-
-
-async def _documents(runtime: Runtime, collection: str, query: dict[str, Any]) -> list[dict[str, Any]]:
-    if runtime.settings.role is Role.relay:
-        return []  # its database user may not look
-    found: list[dict[str, Any]] = await runtime.database.collection(collection).find(query).limit(SHOWN).to_list(None)
-    return found

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from chassis.deciding.journal import COLLECTION as JOURNAL
 from chassis.distributing.latest import COLLECTION as LATEST
 from chassis.distributing.relay import LEASES
+from chassis.receiving.parking import DROPS
 
 DECIDER = "decider"
 """The database role of the processes that answer HTTP and run tasks."""
@@ -23,6 +24,6 @@ def of(collections: Iterable[str]) -> dict[str, dict[str, tuple[str, ...]]]:
     """The actions that each of the two roles may do, by collection, in a database with these collections."""
     own = {name: _ALL for name in collections if name != LEASES}
     return {
-        DECIDER: {**own, JOURNAL: _APPEND},
+        DECIDER: {**own, JOURNAL: _APPEND, DROPS: _APPEND},
         RELAY: {JOURNAL: (*_MARK, "changeStream"), LATEST: _MARK, LEASES: (*_MARK, "insert")},
     }

@@ -31,10 +31,11 @@ from chassis.distributing.relay import Relay
 from chassis.receiving.consumer import Consumer, KafkaError, Lag, end_offsets
 from chassis.receiving.inbox import Inbox
 from chassis.receiving.parking import PARKED
+from chassis.receiving.resuming import Resuming
 from chassis.receiving.runner import Runner
 from chassis.receiving.tasks import COLLECTION as TASKS
 from chassis.receiving.views import PARKED_STREAM
-from chassis.running import health, once, problems, rights, telemetry
+from chassis.running import health, once, operators, problems, rights, telemetry
 from chassis.running.auth import Tokens
 from chassis.running.clock import Clock
 from chassis.running.mongo import Database
@@ -87,6 +88,7 @@ class Runtime:
             self.clock.now,
             wake_tasks=lambda: self.runner.wake(),
         )
+        self.resuming = Resuming(self.inbox)
         self.runner = Runner(self, sweep_seconds=settings.sweep_seconds)
         self._consumer: Consumer | None = None
         self._waiting = {"database", "kafka"}
@@ -316,6 +318,8 @@ def build(service: Service, settings: Settings) -> FastAPI:
     if settings.role.does(Role.api):
         app.include_router(service.router, prefix=f"/{service.name}/v1")
     app.include_router(health.router)
+    if settings.role is not Role.relay:
+        app.include_router(operators.router)
     problems.install(app)
     app.add_middleware(Tracing)
     return app

@@ -47,6 +47,7 @@ class Settings(BaseSettings):
     subject_key_file: Path
     content_key_file: Path | None = None
     founders: Annotated[frozenset[str], NoDecode] = frozenset()
+    operators: Annotated[frozenset[str], NoDecode] = frozenset()
     clock_file: Path | None = None
     spans_file: Path | None = None
     partitions: int = Field(default=4, ge=1, le=1024)
@@ -58,7 +59,7 @@ class Settings(BaseSettings):
     all_heard_seconds: float = Field(default=10.0, gt=0)
     stop_seconds: float = Field(default=8.0, gt=0)
 
-    @field_validator("founders", mode="before")
+    @field_validator("founders", "operators", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return frozenset(s for s in value.split(",") if s) if isinstance(value, str) else value

@@ -11,6 +11,7 @@ import pytest
 from cli.events import decode
 from cli.failure import FAILED, NOT_RUNNING, USAGE, Failure
 from cli.health import lag_rows
+from cli.parked import rows as parked_rows
 from cli.stack import duration
 from contracts.envelope import Envelope, to_headers
 
@@ -25,7 +26,21 @@ def record(topic: str, value: bytes | None, headers: list[tuple[str, bytes]], ke
     )
 
 
-@pytest.mark.parametrize("command", ["lag", "parked", "trace abc", "token --as mentor", "clock now", "import pom.xml"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "lag",
+        "parked",
+        "parked --dropped",
+        "parked show a/b/c",
+        "parked retry --all",
+        "parked drop --task x --reason y",
+        "trace abc",
+        "token --as mentor",
+        "clock now",
+        "import pom.xml",
+    ],
+)
 def test_without_a_stack_every_command_says_so_and_ends_with_3(tmp_path: Path, command: str) -> None:
     file = str(Path(__file__))
     arguments = command.replace("pom.xml", file).split()
@@ -42,6 +57,35 @@ def test_a_stack_file_that_is_none_is_refused(tmp_path: Path) -> None:
 def test_wrong_usage_ends_with_2(tmp_path: Path) -> None:
     assert counterpoint("token").returncode == USAGE
     assert counterpoint("import", str(tmp_path / "missing.csv")).returncode == USAGE
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "retry",
+        "retry a/b/c --all",
+        "retry a/b/c --task x",
+        "drop a/b/c --reason y",
+        "drop --version 3 --reason y",
+        "drop --task x --version 3 --reason y",
+        "drop --task x --record t/0@1 --reason y",
+        "drop --task x",
+    ],
+)
+def test_what_to_retry_or_drop_must_be_named_exactly(arguments: str) -> None:
+    assert counterpoint("parked", *arguments.split()).returncode == USAGE
+
+
+def test_what_is_parked_is_listed_with_its_reason() -> None:
+    stream = {"stream": "a/b/c", "seen": 1, "reason": "failed", "version": 2, "detail": "E: x", "since": "s"}
+    task = {"task": "t:a/b/c@1", "key": "k", "attempts": 12, "error": "Refused: no", "since": "s"}
+    record = {"record": "topic/0@7", "reason": "no id", "since": "s"}
+    found = {"matching": {"streams": [{**stream, "waiting": 3}], "records": [record], "tasks": [task]}}
+    assert parked_rows(found) == [
+        ("matching", "stream", "a/b/c", "failed: version 2: E: x", "s", 3),
+        ("matching", "record", "topic/0@7", "no id", "s", None),
+        ("matching", "task", "t:a/b/c@1", "Refused: no", "s", None),
+    ]
 
 
 def test_down_where_nothing_runs_is_no_error(tmp_path: Path) -> None:

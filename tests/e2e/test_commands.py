@@ -4,9 +4,12 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import pytest
+from pymongo import MongoClient
 
 from cli import main, running
 from cli.ending import asks
@@ -46,6 +49,38 @@ def test_lag_and_parked(counterpoint: Counterpoint) -> None:
     assert all(item["behind"] == 0 for health in lag.values() for item in health["items"])
     assert "counterpoint.matching.events" in counterpoint("lag")
     assert counterpoint("parked") == "Nothing is parked.\n"
+
+
+def test_what_is_parked_goes_on_or_is_dropped(
+    counterpoint: Counterpoint, told: StackFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    since = {"reason": "failed", "version": 1, "detail": "E: mended", "since": "2026-01-01T00:00:00.000Z", "waiting": 0}
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    record = {"kind": "record", "inbox": "matching.inbox.v1", "topic": "t", "partition": 0, "offset": 7, "at": at}
+    task = {"task": "nobody", "key": "k", "state": "parked", "parked_at": at, "attempts": 12, "error": "E: why"}
+    with MongoClient[dict[str, Any]](told["mongo"]) as client:
+        database = client["counterpoint_matching"]
+        database["parked"].insert_one({**record, "_id": "matching.inbox.v1|t/0@7", "reason": "no id"})
+        database["tasks"].insert_one({**task, "_id": "nobody:x@1"})
+        stream = str(database["views_v1"].find_one({"digest": {"$exists": True}}, {"_id": 1})["_id"])
+        database["views_v1"].update_one({"_id": stream}, {"$set": {"parked": since}})
+    listed = counterpoint("parked")
+    assert all(text in listed for text in (stream, "failed: version 1: E: mended", "t/0@7", "no id", "nobody:x@1"))
+    assert "E: mended" in counterpoint("parked", "show", stream)
+    assert "it goes on" in counterpoint("parked", "retry", stream)
+    assert "No stream" in counterpoint("parked", "retry", stream, code=FAILED)
+    assert "404" in counterpoint("parked", "show", stream, "--service", "matching", code=FAILED)
+    drop = ("parked", "drop", "--reason", "made by a test")
+    assert "dropped" in counterpoint(*drop, "--record", "t/0@7")
+    assert "dropped" in counterpoint(*drop, "--task", "nobody:x@1", "--service", "matching")
+    assert counterpoint("parked") == "Nothing is parked.\n" == counterpoint("parked", "retry", "--all")
+    done = json.loads(counterpoint("parked", "--dropped", "--json"))["matching"]["items"]
+    assert [(d["what"], d["by"], d["reason"]) for d in done] == [
+        ("nobody:x@1", "operator", "made by a test"),
+        ("t/0@7", "operator", "made by a test"),
+    ]
+    monkeypatch.setenv(running.TOKEN_VARIABLE, counterpoint("token", "--as", "coordinator").strip())
+    assert "403" in counterpoint("parked", code=NOT_ALLOWED)
 
 
 def test_events_are_decoded_from_the_beginning(counterpoint: Counterpoint, ending: Ending) -> None:

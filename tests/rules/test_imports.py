@@ -40,6 +40,7 @@ HOMES = {
         "chassis/running/http.py",
         "chassis/running/problems.py",
         "chassis/running/health.py",
+        "chassis/running/operators.py",
         "chassis/running/service.py",
         "chassis/running/runtime.py",
         "chassis/testing/tally.py",
