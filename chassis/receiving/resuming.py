@@ -105,7 +105,7 @@ class Resuming:
         except Exception as error:  # what was folded cannot be written
             await self._database.collection(self._inbox.collection).update_one(
                 {"_id": stream, **PARKED_STREAM},
-                {"$set": {"parked.reason": "failed", "parked.detail": f"{type(error).__name__}: {error}"[:500]}},
+                {"$set": {"parked.detail": f"{type(error).__name__}: {error}"[:500]}},
             )
             doc = await self._parked_stream(stream)
             return _outcome(doc)

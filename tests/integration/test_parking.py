@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from chassis.receiving.folding import Folding
 from chassis.receiving.inbox import Inbox
 from chassis.running.mongo import is_transient
 from chassis.running.runtime import Runtime, build
+from chassis.testing.tally import Sum
 from local.mongod import DECIDER
 from local.tokens import mint
 from tests.chassis.parking import planted
@@ -210,6 +213,28 @@ async def test_a_gap_that_heals_onto_poison_parks_at_the_poison(world: World) ->
         await until(lambda: _is(world, hearer, "one", (11, 2, True)))
         (found,) = (await ask("GET", "/parked")).json()["streams"]
         assert (found["reason"], found["version"], found["waiting"]) == ("failed", 3, 2)
+
+
+async def test_a_view_too_large_to_be_written_parks_its_own_stream(world: World) -> None:
+    def fold(row: Sum, fact: Any, at: datetime) -> Sum:
+        if fact.amount == POISON:
+            return Sum.model_construct(amount="x" * (17 << 20))
+        return world.sums.fold(row, fact, at)
+
+    world.hearer = replace(world.hearer, views=(replace(world.sums, fold=fold),))
+    stream = world.totals.stream(world.program, "one")
+    async with asking(world) as (hearer, ask):
+        await send(world, *(record(world, "one", v, a) for v, a in ((1, 5), (2, POISON), (3, 7))))
+        await send(world, *(record(world, f"other{n}", 1, 1) for n in range(8)))
+        for n in range(8):
+            await until(lambda n=n: _is(world, hearer, f"other{n}", (1, 1, False)))
+        await until(lambda: _is(world, hearer, "one", (5, 1, True)))
+        again = (await ask("POST", "/parked/retry", json={"stream": stream})).json()
+        assert (again["seen"], again["parked"]["version"], again["parked"]["waiting"]) == (1, 2, 2)
+        assert again["parked"]["detail"].startswith("DocumentTooLarge")
+        body = {"stream": stream, "version": 2, "reason": "nobody needs that much"}
+        assert (await ask("POST", "/parked/drop", json=body)).json()["parked"] is None
+        assert await sum_of(world, hearer, "one") == (12, 3, False)
 
 
 async def test_the_record_of_a_drop_can_be_added_to_and_never_changed(infra: Infra, tmp_path: Path) -> None:
