@@ -7,7 +7,8 @@ import hashlib
 import random
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,6 +22,8 @@ from contracts.fact import Fact
 from contracts.streams import Audience, parts
 
 ATTEMPTS = 5
+PATIENCE = 0.2
+"""Seconds that a write waits behind another's before it is asked whether that one still lives."""
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 
 Write = Callable[[Session], Awaitable[None]]
@@ -131,6 +134,8 @@ class Commands:
                 if not is_transient(error):
                     raise
                 METRICS.conflicts.add(1)
+                if attempt:  # it may be the dead who are in the way
+                    await self.database.end_dead_transactions()
             await asyncio.sleep(random.uniform(0, 0.005 * 2**attempt))  # noqa: S311 - jitter
         raise Conflict(f"{on[0].stream}: others were quicker {ATTEMPTS} times; try again")
 
@@ -152,7 +157,8 @@ class Commands:
             found = await self.journal.load([on[0].stream])
             commits, outcome = self._decide(origin, on, found)
             for commit in commits:
-                await self.journal.append(commit, pending=self._pending(on[0]))
+                with self._patience():
+                    await self.journal.append(commit, pending=self._pending(on[0]))
         else:
             outcome = await self._in_transaction(origin, on, also)
         if outcome.facts and not outcome.repeated:
@@ -171,6 +177,21 @@ class Commands:
                 for write in also:
                     await write(session)
         return outcome
+
+    @contextmanager
+    def _patience(self) -> Iterator[None]:
+        """A plain write waits behind another's open transaction: after a moment, see whether that one is dead."""
+        loop = asyncio.get_running_loop()
+        looks: list[asyncio.Task[int]] = []
+        waiting = loop.call_later(
+            PATIENCE, lambda: looks.append(loop.create_task(self.database.end_dead_transactions()))
+        )
+        try:
+            yield
+        finally:
+            waiting.cancel()
+            for look in looks:
+                look.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def _decide(self, origin: Origin, on: Sequence[On], found: dict[str, list[Commit]]) -> tuple[list[Commit], Outcome]:
         repeated = [c for o in on for c in found[o.stream] if c.command_id == origin.command_id]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -41,6 +42,8 @@ MAJORITY_READ = ReadConcern("majority")
 SNAPSHOT_READ = ReadConcern("snapshot")
 _CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
 _UNAUTHORIZED = 13
+_APP = "counterpoint "
+_LOOK_AGAIN = 0.05
 _LARGEST_COMMAND = 12 * 1024 * 1024
 _NOT_ROUND_TRIPS = frozenset({"hello", "ping", "isMaster", "endSessions", "saslStart", "saslContinue", "getMore"})
 
@@ -92,13 +95,14 @@ class Database:
         self.round_trips = RoundTrips()
         self._motor = driver == "motor"
         client: Any = AsyncIOMotorClient if self._motor else AsyncMongoClient
+        self._looking: asyncio.Task[int] | None = None
         self.client: Any = client(
             uri,
             maxPoolSize=concurrency + 8,
             event_listeners=[self.round_trips],
             serverSelectionTimeoutMS=5000,
             connectTimeoutMS=5000,
-            appname="counterpoint",
+            appname=_APP + secrets.token_hex(8),
         )
         self._db: Any = self.client.get_database(
             name, codec_options=_CODEC, write_concern=MAJORITY, read_preference=ReadPreference.PRIMARY
@@ -208,6 +212,42 @@ class Database:
     async def kill_session(self, lsid: Mapping[str, Any]) -> None:
         """End a dead process's session and with it the transaction that holds locks. Only the same user can."""
         await self.client.admin.command("killSessions", [lsid])
+
+    async def end_dead_transactions(self) -> int:
+        """End the open transactions of processes of this user that have no connection left; answers how many.
+
+        The server ends none because its process is gone: it would hold its locks until its time is over. Every
+        connection tells whose it is, and a process that lives has one. Whoever asks meanwhile shares the answer.
+        """
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._end_dead())
+            self._looking.add_done_callback(lambda look: look.cancelled() or look.exception())
+        return await asyncio.shield(self._looking)
+
+    async def _end_dead(self) -> int:
+        dead = await self._dead()
+        if dead:
+            await asyncio.sleep(_LOOK_AGAIN)  # one look is no single moment: a process may just be starting
+            again = await self._dead()
+            dead = {key: lsid for key, lsid in dead.items() if key in again}
+        if dead:
+            await self.client.admin.command("killSessions", list(dead.values()))
+        return len(dead)
+
+    async def _dead(self) -> dict[tuple[bytes, int], Document]:
+        """The sessions with an open transaction whose process is not connected, by their id and transaction."""
+        look = [{"$currentOp": {"allUsers": False, "idleSessions": True, "idleConnections": True}}]
+        cursor = self.client.admin.aggregate(look)
+        found = await (cursor if self._motor else await cursor).to_list(None)
+        living = {op.get("appName") for op in found if op["type"] == "op"}
+        return {
+            (bytes(op["lsid"]["id"]), op["transaction"]["parameters"]["txnNumber"]): {"id": op["lsid"]["id"]}
+            for op in found
+            if op["type"] == "idleSession"
+            and op.get("transaction")
+            and op.get("appName", "").startswith(_APP)
+            and op["appName"] not in living
+        }
 
     async def now(self) -> datetime:
         """The database's clock, UTC."""

@@ -217,6 +217,7 @@ class Runtime:
     async def _prepare(self) -> None:
         """Look for the collections and indexes of this role's parts, and create those that are missing."""
         role = self.settings.role
+        await self.database.end_dead_transactions()
         if role is not Role.relay:
             await self.database.create(JOURNAL, CONTENTS, DOCUMENTS, LATEST)
             await self.journal.prepare()
