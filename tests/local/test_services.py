@@ -85,6 +85,7 @@ def test_a_service_gets_its_settings_and_nobody_elses(stack: Stack, monkeypatch:
     enrollment, matching = told(stack, "enrollment"), told(stack, "matching")
     assert enrollment["FOUNDERS"] == "ada,omar"
     assert "FOUNDERS" not in matching
+    assert enrollment["OPERATORS"] == matching["OPERATORS"] == "operator"
     assert "STRAY" not in matching
     assert (matching["ROLE"], told(stack, "matching.relay")["ROLE"]) == ("all", "relay")
     assert matching["SUBJECT_KEY_FILE"] == enrollment["SUBJECT_KEY_FILE"]
