@@ -80,7 +80,7 @@ async def consent(story: Story, proposals: list[Json]) -> None:
         story.pairs.append(pair)
     story.pairs.sort(key=lambda pair: pair.executive.login)
     story.tell.line(
-        f"Every mentor said yes, then {PAIRS} executives; one declined, and nobody learns which side it was"
+        f"Every mentor said yes, then {PAIRS} executives; one declined: the fact says so, and no side"
     )
     story.tell.line(f"{PAIRS} pairs formed")
 
