@@ -1,4 +1,4 @@
-"""`counterpoint audit`: whether a service's journal is whole, unchanged, and what Kafka was told."""
+"""`counterpoint audit` and `heal`: whether a journal is whole and what Kafka was told, and mending it from there."""
 
 import json as json_
 import subprocess
@@ -29,6 +29,24 @@ def audit(service: AService, json: AsJson = False) -> None:
     else:
         _show(found)
     raise typer.Exit(FAILED if found["findings"] else OK)
+
+
+def heal(
+    service: AService,
+    accept: Annotated[bool, typer.Option("--accept", help="Go on without what cannot be brought back.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Bring back from Kafka what a restored journal lacks; end with 1 where something cannot be brought back."""
+    told = running.stack()
+    with progress(f"Healing {service}"):
+        found = once(told, service, "--heal-and-accept" if accept else "--heal")
+    if json:
+        as_json(found)
+    else:
+        out.print(f"{service}: {found['commits']} commits of {found['streams']} streams came back.")
+        for trouble in found["troubles"]:
+            out.print(f"Not healed: {trouble}", markup=False)
+    raise typer.Exit(FAILED if found["troubles"] else OK)
 
 
 def once(told: StackFile, service: str, argument: str) -> dict[str, Any]:

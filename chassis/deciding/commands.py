@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from chassis.deciding.decider import Aggregate, On, S
-from chassis.deciding.journal import GENESIS, LARGEST_COMMIT, Commit, Event, Journal, Meta
+from chassis.deciding.journal import GENESIS, LARGEST_COMMIT, UNKNOWN_BODY, Commit, Event, Journal, Meta
 from chassis.running.mongo import Database, DuplicateKeyError, Session, is_transient
 from chassis.running.telemetry import METRICS
 from contracts.catalog import Catalog
@@ -196,7 +196,7 @@ class Commands:
     def _decide(self, origin: Origin, on: Sequence[On], found: dict[str, list[Commit]]) -> tuple[list[Commit], Outcome]:
         repeated = [c for o in on for c in found[o.stream] if c.command_id == origin.command_id]
         if repeated:
-            if any(c.body_digest != origin.body_digest for c in repeated):
+            if any(c.body_digest not in (origin.body_digest, UNKNOWN_BODY) for c in repeated):
                 raise KeyReused("this idempotency key was used with another body")
             known = tuple(f for c in repeated for f in c.facts(self.catalog))
             return [], Outcome(tuple(f"{c.stream}@{c.last}" for c in repeated), known, repeated=True)

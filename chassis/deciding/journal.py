@@ -17,6 +17,8 @@ from contracts.types import instant_text
 COLLECTION = "journal"
 GENESIS = "0" * 64
 """The digest before a stream's first commit."""
+UNKNOWN_BODY = "unknown"
+"""The body's digest of a commit that came back from Kafka: a repeat of its command is answered without comparing."""
 LARGEST_COMMIT = 256 * 1024
 """Bytes of event data in one commit: what Kafka takes as one record must never be exceeded by a single fact."""
 

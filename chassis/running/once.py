@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from chassis.distributing.auditing import Audit
+from chassis.distributing.healing import Healed
 from chassis.receiving.consumer import KafkaError
 from chassis.running.mongo import PyMongoError, Unprepared
 from chassis.running.settings import Role, Settings
@@ -59,4 +60,26 @@ async def _audit(runtime: Runtime) -> int:
     return FAILED if report.findings else DONE
 
 
-_KNOWN: dict[str, Callable[[Runtime], Awaitable[int]]] = {"--prepare": _prepare, "--audit": _audit}
+async def _heal(runtime: Runtime) -> int:
+    """Bring back from Kafka what the journal lacks; print what came back, and what could not."""
+    return _told(runtime, await runtime.history.heal())
+
+
+async def _heal_and_accept(runtime: Runtime) -> int:
+    """The same, and go on without what could not be brought back."""
+    healed = await runtime.history.heal()
+    await runtime.history.accept(healed.troubles, runtime.clock.now())
+    return _told(runtime, healed)
+
+
+def _told(runtime: Runtime, healed: Healed) -> int:
+    sys.stdout.write(json.dumps({"service": runtime.service.name, **asdict(healed)}, indent=2) + "\n")
+    return FAILED if healed.troubles else DONE
+
+
+_KNOWN: dict[str, Callable[[Runtime], Awaitable[int]]] = {
+    "--prepare": _prepare,
+    "--audit": _audit,
+    "--heal": _heal,
+    "--heal-and-accept": _heal_and_accept,
+}

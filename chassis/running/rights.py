@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from chassis.deciding.journal import COLLECTION as JOURNAL
+from chassis.distributing.healing import MARKS
 from chassis.distributing.latest import COLLECTION as LATEST
 from chassis.distributing.relay import LEASES
 from chassis.receiving.parking import DROPS
@@ -25,5 +26,5 @@ def of(collections: Iterable[str]) -> dict[str, dict[str, tuple[str, ...]]]:
     own = {name: _ALL for name in collections if name != LEASES}
     return {
         DECIDER: {**own, JOURNAL: _APPEND, DROPS: _APPEND},
-        RELAY: {JOURNAL: (*_MARK, "changeStream"), LATEST: _MARK, LEASES: (*_MARK, "insert")},
+        RELAY: {JOURNAL: (*_MARK, "changeStream"), LATEST: _MARK, LEASES: (*_MARK, "insert"), MARKS: _LOOK},
     }

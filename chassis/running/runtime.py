@@ -24,6 +24,7 @@ from chassis.deciding.documents import Documents
 from chassis.deciding.journal import COLLECTION as JOURNAL
 from chassis.deciding.journal import Journal
 from chassis.distributing import topics
+from chassis.distributing.healing import MARKS, Behind, History
 from chassis.distributing.latest import COLLECTION as LATEST
 from chassis.distributing.latest import LatestStore
 from chassis.distributing.producer import Producer
@@ -48,6 +49,7 @@ from contracts.streams import Audience, parts
 
 STALLED_SECONDS = 60.0
 REPORT_SECONDS = 5.0
+REMEMBER_SECONDS = 30.0
 _log = logging.getLogger("counterpoint")
 
 
@@ -65,6 +67,8 @@ class Runtime:
         self.latest = LatestStore(self.database)
         self.documents = Documents(self.database)
         self.tokens = Tokens(settings)
+        self.history = History(service.name, service.catalog, self.database, settings.kafka_bootstrap)
+        self._refusal: str | None = None
         self.relay = Relay(
             service.name,
             service.catalog,
@@ -115,6 +119,8 @@ class Runtime:
 
     async def run(self, origin: Origin, *on: On, also: Sequence[Write] = ()) -> Outcome:
         """Run a command; at most as many at once as the database answers well, first come first served."""
+        if self._refusal:
+            raise later("journal-behind", self._refusal, 5)
         async with self.database.gate:
             return await self.commands.run(origin, *on, also=also)
 
@@ -183,12 +189,16 @@ class Runtime:
 
     def start(self) -> None:
         """Start the parts of this process's role in the background."""
+        self._refusal = "the journal has not been compared with Kafka yet"
         self._tasks.append(asyncio.create_task(self._start(), name="start"))
 
     async def _start(self) -> None:
         await self._until_done("database", self._prepare)
         await self._until_done("kafka", self._verify_topics)
+        await self._until_done("journal", self._compare)
         role = self.settings.role
+        if role is not Role.relay:
+            self._tasks.append(asyncio.create_task(self._for_ever("marks", self._remember)))
         if role.does(Role.relay):
             self._tasks.append(asyncio.create_task(self._for_ever("relay", self.relay.run)))
         if role.does(Role.worker):
@@ -206,6 +216,21 @@ class Runtime:
         gc.freeze()
         gc.set_threshold(20_000, 20, 100)  # a worker holds batches of objects: the default collects far too often
 
+    async def _compare(self) -> None:
+        """Take commands, and publish, only once the journal has everything that Kafka knows."""
+        try:
+            await self.history.check()
+        except Behind as behind:
+            self._refusal = str(behind)
+            raise
+        self._refusal = None
+
+    async def _remember(self) -> None:
+        """Keep the comparison of the next start short."""
+        while True:
+            await self.history.remember()
+            await asyncio.sleep(REMEMBER_SECONDS)
+
     async def _report(self) -> None:
         """Set the gauges that nothing else sets in passing."""
         while True:
@@ -219,14 +244,14 @@ class Runtime:
         role = self.settings.role
         await self.database.end_dead_transactions()
         if role is not Role.relay:
-            await self.database.create(JOURNAL, CONTENTS, DOCUMENTS, LATEST)
+            await self.database.create(JOURNAL, CONTENTS, DOCUMENTS, LATEST, MARKS)
             await self.journal.prepare()
             await self.latest.prepare()
             await self.documents.prepare()
             await self.inbox.prepare()
             await self.runner.prepare()
         if role.does(Role.relay):
-            await self._relays.create(JOURNAL, LATEST)
+            await self._relays.create(JOURNAL, LATEST, MARKS)
             await Journal(self._relays).prepare()
             await LatestStore(self._relays).prepare()
             await self.relay.prepare()

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,12 +15,22 @@ from local.topics import SERVICES
 pytestmark = pytest.mark.e2e
 
 
-@pytest.mark.parametrize("service", SERVICES)
-def test_every_journal_is_whole_after_the_story(told: StackFile, ending: story.Ending, service: str) -> None:
+def asked(told: StackFile, *arguments: str) -> dict[str, Any]:
+    """What a command prints that ends well."""
     stack = str(Path(told["data"]) / "stack.json")
-    command = [sys.executable, "-m", "cli.main", "--stack", stack, "audit", service, "--json"]
+    command = [sys.executable, "-m", "cli.main", "--stack", stack, *arguments, "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    found = json.loads(done.stdout)
+    return dict(json.loads(done.stdout))
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_journal_is_whole_after_the_story(told: StackFile, ending: story.Ending, service: str) -> None:
+    found = asked(told, "audit", service)
     assert found["findings"] == []
     assert found["streams"] > 10 and found["records"] > 0, "there was something to look at"
+
+
+def test_there_is_nothing_to_heal_after_the_story(told: StackFile, ending: story.Ending) -> None:
+    healed = {"service": "matching", "commits": 0, "streams": 0, "troubles": []}
+    assert asked(told, "heal", "matching") == healed

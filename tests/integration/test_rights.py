@@ -155,7 +155,7 @@ async def changes_by_the_relay(world: Guarded) -> set[str]:
                 await world.add(api, f"t{n}", 1)
             await heard(world, hearer, [f"t{n}" for n in range(10)])
         async with world.running(world.writer) as whole, world.running(world.hearer) as hearer:
-            assert await whole.relay._database.collections() == ["journal", "latest", "leases"]
+            assert await whole.relay._database.collections() == ["journal", "latest", "leases", "marks"]
             await world.add(whole, "again", 1)
             await heard(world, hearer, ["again"])
             journal = whole.database.collection("journal")
