@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
 
 from chassis.deciding.journal import COLLECTION, Commit, Event, Journal, Meta
 from chassis.distributing.latest import LatestStore
@@ -18,15 +16,12 @@ from chassis.distributing.relay import Relay
 from chassis.distributing.slots import partition_of, slot_of
 from chassis.running.mongo import Database
 from tests.integration.kit import PARTITIONS, World, now, until
+from tests.model.edges import Marking, PlantedProducer, Reading, Silent
 from tests.model.explore import Label
 from tests.model.relay import RelayModel
 
 PAGE = 2
 SIZES = ((1, 2, 1), (2, 1), (1, 1, 1))
-
-
-class Silent(Exception):
-    """No answer came."""
 
 
 class Recording:
@@ -41,7 +36,7 @@ class Recording:
         self.lock = asyncio.Lock()
         self.planting = True
         self.ending = False
-        self.repeats = 0
+        self.repeats = self.came_late = 0
         self.topic = world.tally.topic or ""
         self.streams = _streams(world)
         lanes = tuple(partition_of(s, PARTITIONS) for s in self.streams)
@@ -50,11 +45,12 @@ class Recording:
 
     async def run(self) -> None:
         """Append, relay, die, come late; then let the relays run to the end."""
+        late = asyncio.create_task(self._send_late())
         relays = [asyncio.create_task(self._relay(i)) for i in range(self.model.relays)]
         await self._append()
         await asyncio.sleep(0.5)
         self.planting = False
-        await self._send_late()
+        await late
         await until(self._marked, 30)
         self.ending = True
         await asyncio.gather(*relays)
@@ -71,8 +67,6 @@ class Recording:
                 await journal.append(self._commit(number), pending=True)
                 self.trace.append(("append", number))
             await asyncio.sleep(self.random.choice((0, 0, 0.05, 0.1)))
-            if self.random.random() < 0.3:
-                await self._send_late()
 
     def _commit(self, number: int) -> Commit:
         stream, first, last = self.model.commits[number]
@@ -104,22 +98,25 @@ class Recording:
     def _relay_of(self, i: int, died: asyncio.Event) -> Relay:
         relay = Relay(
             self.world.writer.name, self.world.catalog, self.database, LatestStore(self.database),
-            lambda: _Planted(self, i, died), now=now, partitions=PARTITIONS,
+            lambda: PlantedProducer(self, i, died), now=now, partitions=PARTITIONS,
         )  # fmt: skip
-        relay._journal = _Reading(self, i, died, relay._journal)
-        relay._marks = _Marking(self, i, died, relay._marks)
+        relay._journal = Reading(self, i, died, relay._journal)
+        relay._marks = Marking(self, i, died, relay._marks)
         return relay
 
     async def _send_late(self) -> None:
-        """What was given up arrives after all."""
+        """What was given up arrives after all, sooner or later."""
         producer = Producer(self.world.infra.kafka)
         await producer.start()
-        while self.late:
-            partition, records = self.late.pop(self.random.randrange(len(self.late)))
-            async with self.lock:
-                await producer.send(self.topic, partition, records)
-                if self.take(partition, records):
-                    self.trace.append(("late", self.records(records)))
+        while self.planting or self.late:
+            await asyncio.sleep(self.random.choice((0.002, 0.002, 0.1)))
+            if self.late:
+                async with self.lock:
+                    partition, records = self.late.pop(self.random.randrange(len(self.late)))
+                    await producer.send(self.topic, partition, records)
+                    self.came_late += 1
+                    if self.take(partition, records):
+                        self.trace.append(("late", self.records(records)))
         await producer.close()
 
     def records(self, records: list[Outgoing]) -> tuple[tuple[int, int], ...]:
@@ -141,144 +138,6 @@ class Recording:
         self.repeats += len(records) - len(new)
         before += self.records(records)
         return bool(new)
-
-
-class _Edge:
-    """Where a relay meets a server. Whoever has died does nothing more there."""
-
-    def __init__(self, recording: Recording, i: int, died: asyncio.Event) -> None:
-        self.recording, self.i, self.died = recording, i, died
-
-    def plant(self, *fates: str) -> str:
-        r = self.recording
-        return r.random.choice(fates) if r.planting and r.random.random() < 0.5 else ""
-
-    async def pause(self) -> None:
-        await asyncio.sleep(self.recording.random.choice((0, 0, 0.01, 0.03)))
-        if self.died.is_set():
-            await asyncio.Event().wait()
-
-    async def die(self) -> None:
-        async with self.recording.lock:
-            if not self.died.is_set():
-                self.died.set()
-                self.recording.trace.append(("crash", self.i))
-        await asyncio.Event().wait()
-
-    async def do(self, what: Callable[[], Awaitable[Any]]) -> Any:
-        await self.pause()
-        async with self.recording.lock:
-            if self.died.is_set():
-                await _let_go_and_wait(self.recording.lock)
-            return await what()
-
-
-async def _let_go_and_wait(lock: asyncio.Lock) -> None:
-    lock.release()
-    try:
-        await asyncio.Event().wait()
-    finally:
-        await lock.acquire()
-
-
-class _Planted(Producer):
-    """The real producer; batches of one or two records, and requests and answers that get lost."""
-
-    def __init__(self, recording: Recording, i: int, died: asyncio.Event) -> None:
-        super().__init__(recording.world.infra.kafka)
-        self.edge = _Edge(recording, i, died)
-        self.held: dict[int, list[Outgoing]] = {}
-
-    def _append(self, batch: object, record: Outgoing) -> bool:  # type: ignore[override]
-        held = self.held.setdefault(id(batch), [])
-        if len(held) == 2 or not Producer._append(batch, record):
-            return False
-        held.append(record)
-        return True
-
-    async def _flush(self, batch: object, topic: str, partition: int) -> None:
-        edge, r, records = self.edge, self.edge.recording, self.held.pop(id(batch))
-        await edge.pause()
-        r.trace.append(("send", edge.i, partition, r.records(records)))
-        fate = edge.plant("request lost", "late", "answer lost", "die before", "die after")
-        if fate in ("request lost", "late"):
-            if fate == "late":
-                r.late.append((partition, records))
-            await edge.pause()
-            r.trace.append(("lose", edge.i, partition))
-            raise Silent
-        if fate == "die before":
-            r.late.append((partition, records))
-            await edge.die()
-
-        async def arrive() -> None:
-            await Producer._flush(self, batch, topic, partition)
-            r.take(partition, records)
-            r.trace.append(("arrive", edge.i, partition))
-
-        await edge.do(arrive)
-        await edge.pause()
-        if fate == "answer lost":
-            r.trace.append(("lose", edge.i, partition))
-            raise Silent
-        if fate == "die after":
-            await edge.die()
-        r.trace.append(("answer", edge.i, partition))
-
-
-class _Reading(_Edge):
-    """The journal as the relay reads it."""
-
-    def __init__(self, recording: Recording, i: int, died: asyncio.Event, real: Any) -> None:
-        super().__init__(recording, i, died)
-        self.real = real
-
-    def find(self, query: dict[str, Any], **more: Any) -> _Reading:
-        self.begin = query.get("slot", {}).get("$gte", 0)
-        self.cursor = self.real.find(query, **more)
-        return self
-
-    def sort(self, by: Any) -> _Reading:
-        self.cursor = self.cursor.sort(by)
-        return self
-
-    def limit(self, most: int) -> _Reading:
-        self.cursor = self.cursor.limit(most)
-        return self
-
-    async def to_list(self, length: None) -> list[dict[str, Any]]:
-        async def read() -> list[dict[str, Any]]:
-            docs: list[dict[str, Any]] = await self.cursor.to_list(length)
-            if docs or self.begin > slot_of(self.recording.streams[0]):
-                page = tuple(self.recording.ids.index(d["_id"]) for d in docs)
-                self.recording.trace.append(("read", self.i, page))
-            return docs
-
-        found: list[dict[str, Any]] = await self.do(read)
-        return found
-
-
-class _Marking(_Edge):
-    """The journal as the relay marks it: some marks are set, and then its process dies."""
-
-    def __init__(self, recording: Recording, i: int, died: asyncio.Event, real: Any) -> None:
-        super().__init__(recording, i, died)
-        self.real = real
-
-    async def update_many(self, query: dict[str, Any], update: dict[str, Any]) -> None:
-        ids = list(query["_id"]["$in"])
-        half = self.plant("half")
-        if half:
-            self.recording.random.shuffle(ids)
-            ids = ids[: self.recording.random.randrange(len(ids))]
-
-        async def mark() -> None:
-            await self.real.update_many({"_id": {"$in": ids}}, update)
-            self.recording.trace += [("mark", self.i, self.recording.ids.index(id)) for id in ids]
-
-        await self.do(mark)
-        if half:
-            await self.die()
 
 
 def _streams(world: World) -> list[str]:
