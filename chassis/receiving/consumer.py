@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,12 +19,15 @@ from opentelemetry.trace import SpanKind
 
 from chassis.receiving.inbox import Inbox, Lost, Place
 from chassis.receiving.records import Record
+from chassis.receiving.versions import NotLive
 from chassis.running.telemetry import METRICS, is_sampled, start
 
 __all__ = ["Consumer", "KafkaError", "Lag", "end_offsets"]
 
 _log = logging.getLogger("counterpoint.consumer")
 _COMMIT_EVERY = 5.0
+FETCH_BYTES = 4 * 1024 * 1024
+"""What one partition may send at once: the client's default holds about a thousand facts, half a batch of a rebuild."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._stamps: dict[Place, float] = {}
         self._began = time.time()
         self._committed_at = 0.0
+        self._stopping = False
         self.attempted = asyncio.get_running_loop().time()
         self._broker = KafkaBroker(
             bootstrap,
@@ -69,6 +73,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             auto_offset_reset="earliest",
             max_records=batch_records,
             batch_timeout_ms=10,  # it is waited for twice after an empty poll
+            max_partition_fetch_bytes=FETCH_BYTES,
             session_timeout_ms=10_000,
             listener=self,
             parser=_parse,
@@ -82,6 +87,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def stop(self) -> None:
         """Finish the batch in hand, leave the group, end the session."""
+        self._stopping = True
         await self._broker.stop()
         await self._inbox.close()
 
@@ -89,6 +95,11 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
     def assigned(self) -> bool:
         """Whether any partition is ours and ready."""
         return bool(self._ready)
+
+    @property
+    def ready(self) -> frozenset[Place]:
+        """The partitions that are ours and ready."""
+        return frozenset(self._ready)
 
     @property
     def _kafka(self) -> Any:
@@ -108,9 +119,13 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _take(self, places: Sequence[Place]) -> None:
         while True:
+            if self._stopping:
+                return
             try:
                 taken = await self._inbox.take(places)
                 break
+            except NotLive:
+                await asyncio.sleep(0.05)  # held for a moment, or another version is live: then we are stopped soon
             except Exception as error:
                 _log.warning("cannot take %d partitions yet: %s", len(places), type(error).__name__)
                 await asyncio.sleep(0.5)
@@ -141,8 +156,9 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._go_back({(r.topic, r.partition) for r in records})
 
     async def _apply(self, records: Sequence[Record]) -> None:
-        due = self._in_place(records)
+        due = self._in_place(records, await self._inbox.limits())
         if not due:
+            await asyncio.sleep(0.01)  # nothing new, or at the limit: ask again in a moment
             return
         span = None
         if any(is_sampled(_traceparent(r)) for r in due):
@@ -162,8 +178,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             self._stamps[record.topic, record.partition] = record.timestamp / 1000
         await self._commit_for_dashboards()
 
-    def _in_place(self, records: Sequence[Record]) -> list[Record]:
-        """The records that go on exactly where the checkpoints are."""
+    def _in_place(self, records: Sequence[Record], limit: Callable[[Place], float]) -> list[Record]:
+        """The records that go on exactly where the checkpoints are, up to where each partition may be read."""
         expected = dict(self._inbox.offsets)
         sought: set[Place] = set()
         due: list[Record] = []
@@ -172,7 +188,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             if place not in self._ready or place in sought or place not in expected:
                 continue
             gap = record.offset > expected[place] and record.topic not in self._states
-            if place in self._fresh or gap:
+            if place in self._fresh or gap or record.offset >= max(limit(place), expected[place]):
                 self._fresh.discard(place)
                 self._seek(place, expected[place])
                 sought.add(place)
@@ -185,6 +201,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         """Something went wrong: read again where the checkpoints are, and go on from there."""
         while True:
             await asyncio.sleep(0.1)
+            if self._stopping:
+                return
             try:
                 found = await self._inbox.positions(places)
                 break

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from math import inf
 from typing import Any
 
 from chassis.receiving.parking import from_row, heard_row
@@ -128,7 +129,10 @@ class Folding:
             return False
         doc |= {"v": e.version, "digest": e.digest, "doc": body, "at": instant_text(e.at)}
         self.changed[e.stream] = None
-        self.rows += rows
+        if e.version > doc.get("tasked", 0):  # else another version of the inbox has written them already
+            self.rows += rows
+        if e.version >= doc.get("tasked", inf):
+            del doc["tasked"]
         self.applied += 1
         return True
 

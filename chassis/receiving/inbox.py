@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import inf
 from types import MappingProxyType
 from typing import Any
 
@@ -17,13 +18,22 @@ from chassis.receiving.folding import Folding
 from chassis.receiving.parking import DROPS, PARKED, foreign_row
 from chassis.receiving.records import Foreign, Heard, Latest, Record, read_fact, read_latest
 from chassis.receiving.tasks import Tasks
+from chassis.receiving.versions import CHECKPOINTS, FILLING, HELD, LIVE, NotLive, collection_of
+from chassis.receiving.versions import COLLECTION as INBOXES
 from chassis.receiving.views import StateView, View, Views
-from chassis.running.mongo import ASCENDING, Database, Document, IndexModel, PyMongoError, Session, is_transient
+from chassis.running.mongo import (
+    ASCENDING,
+    Database,
+    Document,
+    DuplicateKeyError,
+    IndexModel,
+    PyMongoError,
+    Session,
+    is_transient,
+)
 from chassis.running.telemetry import METRICS, is_sampled, start, traceparent_of
 from contracts.catalog import Catalog
 from contracts.fact import Fact
-
-CHECKPOINTS = "checkpoints"
 
 Place = tuple[str, int]
 """A topic and a partition of it."""
@@ -38,7 +48,8 @@ class Inbox:
     """One service's inbox, version `version`: which topics it reads and what it does with each record.
 
     The session's id in a checkpoint is the fencing token: whoever took the partition last wrote theirs, and every
-    other process fails at its next transaction.
+    other process fails at its next transaction. An inbox that `follows` the live version fills itself behind it: it
+    never passes it, and writes no tasks, which are those of the live one.
     """
 
     service: str
@@ -49,13 +60,15 @@ class Inbox:
     tasks: Tasks
     now: Callable[[], datetime]
     version: int = 1
+    follows: int | None = None
     wake_tasks: Callable[[], None] = lambda: None
     offsets: dict[Place, int] = field(default_factory=dict)
     _session: Session | None = None
 
     def __post_init__(self) -> None:
         self.name = f"{self.service}.inbox.v{self.version}"
-        self.collection = f"views_v{self.version}"
+        self.collection = collection_of(self.version)
+        self._mode = LIVE if self.follows is None else FILLING
         self.reader = Views(self.database, self.collection, [*self.views, *self.states])
         self._by_topic = {s.topic: s for s in self.states}
         categories = {v.category.name for v in self.views} | {f.category.name for f in self.tasks.hears}
@@ -83,7 +96,8 @@ class Inbox:
     async def take(self, places: Iterable[Place]) -> dict[Place, int]:
         """Become the owner of partitions; answers the offset to go on from in each.
 
-        Whoever owned one before may be dead with a transaction open: its session is ended first.
+        Whoever owned one before may be dead with a transaction open: its session is ended first. Raises `NotLive`
+        where this version may not go on.
         """
         if self._session is None:
             self._session = await self.database.start_session()
@@ -93,17 +107,36 @@ class Inbox:
         for place in places:
             key = self._key(place)
             old = await checkpoints.find_one({"_id": key})
-            if old and old["lsid"] != mine:
+            if old and old["lsid"] not in (None, mine):
                 await self.database.kill_session(old["lsid"])
-            doc = await checkpoints.find_one_and_update(
-                {"_id": key},
-                {"$set": {"lsid": mine, "inbox": self.name}, "$setOnInsert": {"offset": 0}},
-                upsert=True,
-                return_document=True,
-            )
+            try:
+                doc = await checkpoints.find_one_and_update(
+                    {"_id": key, "mode": self._mode},
+                    {"$set": {"lsid": mine, "inbox": self.name}, "$setOnInsert": {"offset": 0}},
+                    upsert=True,
+                    return_document=True,
+                )
+            except DuplicateKeyError:
+                await self._let_go(key)
+                raise NotLive(key) from None
             taken[place] = int(doc["offset"])
         self.offsets.update(taken)
         return taken
+
+    async def _let_go(self, key: str) -> None:
+        """Open a checkpoint again that somebody held to change the live version, and did not come back to."""
+        late = {"_id": key, "mode": HELD, "$expr": {"$lt": ["$held_until", "$$NOW"]}}
+        await self.database.collection(CHECKPOINTS).update_one(late, {"$set": {"mode": LIVE}})
+
+    async def stay_live(self, session: Session) -> None:
+        """Within a transaction that is not the consumer's: no other version becomes live before it ends.
+
+        Raises `NotLive` where one has.
+        """
+        pointer = self.database.collection(INBOXES)
+        mine = {"_id": f"{self.service}.inbox", "live": self.version}
+        if not (await pointer.update_one(mine, {"$inc": {"touched": 1}}, session=session)).matched_count:
+            raise NotLive(self.name)
 
     def leave(self, places: Iterable[Place]) -> None:
         """Forget partitions that belong to somebody else now."""
@@ -124,12 +157,19 @@ class Inbox:
 
     async def checkpoints(self) -> dict[Place, int]:
         """How far this inbox is in every partition, whoever owns it."""
-        cursor = self.database.collection(CHECKPOINTS).find({"inbox": self.name})
-        found = {}
-        async for doc in cursor:
-            _, topic, partition = doc["_id"].split("|")
-            found[topic, int(partition)] = int(doc["offset"])
-        return found
+        return await checkpoints_of(self.database, self.name)
+
+    async def limits(self) -> Callable[[Place], float]:
+        """How far each partition may be read: behind a live version not beyond its checkpoint, else to the end.
+
+        A topic that the live version never heard has no limit, and neither has a compacted one: what is newest there
+        counts, whoever reads it first.
+        """
+        if self.follows is None:
+            return lambda place: inf
+        ends = await checkpoints_of(self.database, f"{self.service}.inbox.v{self.follows}")
+        heard = {topic for topic, _ in ends} - self._by_topic.keys()
+        return lambda place: ends.get(place, 0) if place[0] in heard else inf
 
     def _key(self, place: Place) -> str:
         return f"{self.name}|{place[0]}|{place[1]}"
@@ -176,7 +216,7 @@ class Inbox:
         METRICS.projected.add(folding.applied)
         METRICS.repeats.add(folding.repeats)
         METRICS.foreign.add(len(foreign))
-        if folding.rows:
+        if folding.rows and self.follows is None:
             self.wake_tasks()
         return folding.applied
 
@@ -256,7 +296,8 @@ class Inbox:
         known = [folding.documents[id] for id in folding.changed if id in folding.known]
         await self.database.insert(self.collection, new, session)
         await self.database.replace(self.collection, known, session)
-        await self.database.insert(task_rows.COLLECTION, folding.rows, session)
+        if self.follows is None:
+            await self.database.insert(task_rows.COLLECTION, folding.rows, session)
         await self.database.insert(PARKED, [*folding.parked, *foreign], session)
         if folding.drained:
             await self.database.collection(PARKED).delete_many({"_id": {"$in": folding.drained}}, session=session)
@@ -267,6 +308,15 @@ class Inbox:
             with suppress(PyMongoError):
                 await self._session.end_session()
             self._session = None
+
+
+async def checkpoints_of(database: Database, name: str, session: Session | None = None) -> dict[Place, int]:
+    """The checkpoints of an inbox by its name, whoever owns them."""
+    found = {}
+    for doc in await database.collection(CHECKPOINTS).find({"inbox": name}, session=session).to_list(None):
+        _, topic, partition = doc["_id"].split("|")
+        found[topic, int(partition)] = int(doc["offset"])
+    return found
 
 
 def _spans(heard: Sequence[Heard], inbox: str, records: Sequence[Record]) -> dict[str, Span]:

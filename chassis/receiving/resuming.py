@@ -14,6 +14,7 @@ from chassis.receiving.folding import Folding, NotDropped
 from chassis.receiving.inbox import Inbox
 from chassis.receiving.parking import DROPS, PARKED, from_row
 from chassis.receiving.tasks import COLLECTION as TASKS
+from chassis.receiving.versions import NotLive
 from chassis.receiving.views import PARKED_STREAM
 from chassis.running.mongo import Document, PyMongoError, Session, is_transient
 
@@ -213,9 +214,12 @@ class Resuming:
         for attempt in range(TRIES):
             try:
                 async with self._database.transaction() as session:
+                    await self._inbox.stay_live(session)
                     done = await once(session)
                 self._inbox.wake_tasks()
                 return done
+            except NotLive:
+                raise Conflict("another version of the views has become the live one; try again") from None
             except Exception as error:
                 if not is_transient(error):
                     raise

@@ -35,8 +35,9 @@ from chassis.receiving.parking import PARKED
 from chassis.receiving.resuming import Resuming
 from chassis.receiving.runner import Runner
 from chassis.receiving.tasks import COLLECTION as TASKS
+from chassis.receiving.versions import Pointer, Versions
 from chassis.receiving.views import PARKED_STREAM
-from chassis.running import health, once, operators, problems, rights, telemetry
+from chassis.running import health, once, operators, problems, rebuilding, rights, telemetry
 from chassis.running.auth import Tokens
 from chassis.running.clock import Clock
 from chassis.running.mongo import Database
@@ -50,6 +51,7 @@ from contracts.streams import Audience, parts
 STALLED_SECONDS = 60.0
 REPORT_SECONDS = 5.0
 REMEMBER_SECONDS = 30.0
+FOLLOW_SECONDS = 0.25
 _log = logging.getLogger("counterpoint")
 
 
@@ -82,19 +84,12 @@ class Runtime:
             watch=settings.role is Role.relay,
         )
         self.commands = Commands(service.catalog, self.journal, self.database, self.clock.now, self.relay.wake)
-        self.inbox = Inbox(
-            service.name,
-            service.catalog,
-            self.database,
-            service.views,
-            service.states,
-            service.tasks,
-            self.clock.now,
-            wake_tasks=lambda: self.runner.wake(),
-        )
-        self.resuming = Resuming(self.inbox)
+        self.versions = Versions(self.database, service.name, service.folds)
+        self._use(self.inbox_of(1))
         self.runner = Runner(self, sweep_seconds=settings.sweep_seconds)
         self._consumer: Consumer | None = None
+        self._running_tasks: asyncio.Task[None] | None = None
+        self._following = False
         self._waiting = {"database", "kafka"}
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -104,6 +99,25 @@ class Runtime:
             self.settings.mongo_database or f"counterpoint_{self.service.name}",
             driver=self.settings.mongo_driver,
             concurrency=self.settings.command_concurrency,
+        )
+
+    def _use(self, inbox: Inbox) -> None:
+        self.inbox = inbox
+        self.resuming = Resuming(inbox)
+
+    def inbox_of(self, version: int, follows: int | None = None) -> Inbox:
+        """A version of this service's inbox."""
+        return Inbox(
+            self.service.name,
+            self.service.catalog,
+            self.database,
+            self.service.views,
+            self.service.states,
+            self.service.tasks,
+            self.clock.now,
+            version,
+            follows,
+            wake_tasks=lambda: self.runner.wake(),
         )
 
     @property
@@ -181,7 +195,7 @@ class Runtime:
         if self.settings.role is Role.relay:
             return 0
         streams = self.database.collection(self.inbox.collection).count_documents(PARKED_STREAM)
-        records = self.database.collection(PARKED).count_documents({"kind": "record"})
+        records = self.database.collection(PARKED).count_documents({"kind": "record", "inbox": self.inbox.name})
         tasks = self.database.collection(TASKS).count_documents({"state": "parked"})
         return sum(await asyncio.gather(streams, records, tasks))
 
@@ -201,20 +215,66 @@ class Runtime:
             self._tasks.append(asyncio.create_task(self._for_ever("marks", self._remember)))
         if role.does(Role.relay):
             self._tasks.append(asyncio.create_task(self._for_ever("relay", self.relay.run)))
-        if role.does(Role.worker):
-            self._tasks.append(asyncio.create_task(self._for_ever("tasks", self.runner.run)))
+        if role is not Role.relay:
+            await self._until_done("versions", self._follow_once)
+            self._tasks.append(asyncio.create_task(self._for_ever("versions", self._follow)))
+        self._tasks.append(asyncio.create_task(self._for_ever("figures", self._report)))
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 100)  # a worker holds batches of objects: the default collects far too often
+
+    # -- which version of the inbox is read, heard and worked for ---------------------------------------------------
+
+    async def _follow(self) -> None:
+        """Read, hear and run tasks with the version of the inbox that is live, from the moment it is."""
+        while True:
+            await asyncio.sleep(FOLLOW_SECONDS)
+            await self._follow_once()
+
+    async def _follow_once(self) -> None:
+        pointer = await self.versions.pointer()
+        if pointer.folds != self.service.folds:
+            await self._stand_by(pointer)
+        elif pointer.live != self.inbox.version or "inbox" in self._waiting or not self._following:
+            await self._switch(pointer)
+
+    async def _switch(self, pointer: Pointer) -> None:
+        """From now on this version. Its views stand where those of the version before stood."""
+        self._following = False
+        inbox = self.inbox_of(pointer.live)
+        self._use(inbox)
+        await self._stop_hearing()
+        self._waiting.discard("inbox")
+        if self.settings.role.does(Role.worker) and self._running_tasks is None:
+            self._running_tasks = asyncio.create_task(self._for_ever("tasks", self.runner.run))
         if self._listens:
             self._consumer = Consumer(
-                self.inbox,
+                inbox,
                 self.settings.kafka_bootstrap,
                 batch_records=self.settings.batch_records,
                 stop_seconds=self.settings.stop_seconds,
             )
             await self._until_done("subscription", self._consumer.start)
-        self._tasks.append(asyncio.create_task(self._for_ever("figures", self._report)))
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(20_000, 20, 100)  # a worker holds batches of objects: the default collects far too often
+        self._following = True
+
+    async def _stand_by(self, pointer: Pointer) -> None:
+        """Other folds made the live version: its documents are not for this release to read, nor its facts to hear."""
+        if "inbox" not in self._waiting:
+            made, ours = pointer.folds, self.service.folds
+            _log.warning("version %d of the inbox was made by folds %d, these are %d", pointer.live, made, ours)
+        self._waiting.add("inbox")
+        if self._running_tasks is not None:
+            self._running_tasks.cancel()
+            await asyncio.gather(self._running_tasks, return_exceptions=True)
+            self._running_tasks = None
+        await self._stop_hearing()
+
+    async def _stop_hearing(self) -> None:
+        if self._consumer is not None:
+            consumer, self._consumer = self._consumer, None
+            with contextlib.suppress(Exception):
+                async with asyncio.timeout(self.settings.stop_seconds + 2):
+                    await consumer.stop()
 
     async def _compare(self) -> None:
         """Take commands, and publish, only once the journal has everything that Kafka knows."""
@@ -248,7 +308,7 @@ class Runtime:
             await self.journal.prepare()
             await self.latest.prepare()
             await self.documents.prepare()
-            await self.inbox.prepare()
+            await self._prepare_inbox()
             await self.runner.prepare()
         if role.does(Role.relay):
             await self._relays.create(JOURNAL, LATEST, MARKS)
@@ -256,10 +316,21 @@ class Runtime:
             await LatestStore(self._relays).prepare()
             await self.relay.prepare()
 
+    async def _prepare_inbox(self) -> None:
+        await self.versions.prepare()
+        pointer = await self.versions.pointer()
+        if pointer.folds == self.service.folds:
+            self._use(self.inbox_of(pointer.live))
+            await self.inbox.prepare()
+
     async def prepare(self) -> None:
-        """Create everything there is to create, and say what the users who decide and who relay may do."""
+        """Create everything there is to create, and say who may do what with it."""
         await self._prepare()
         await self.relay.prepare()
+        await self.grant()
+
+    async def grant(self) -> None:
+        """Say what the users who decide and who relay may do, with the collections that there are now."""
         for role, allowed in rights.of(await self.database.collections()).items():
             await self.database.grant(role, allowed)
 
@@ -294,7 +365,7 @@ class Runtime:
     def waiting_for(self) -> list[str]:
         """What is missing before this process is ready; empty when it is."""
         waiting = set(self._waiting)
-        if self._listens and not (self._consumer and self._consumer.assigned):
+        if self._listens and "inbox" not in waiting and not (self._consumer and self._consumer.assigned):
             waiting.add("partitions")
         return sorted(waiting)
 
@@ -308,11 +379,11 @@ class Runtime:
         """Finish the batch in hand, publish what is left, close; in parallel where that is safe."""
         for task in self._tasks:
             task.cancel()
+        if self._running_tasks is not None:
+            self._running_tasks.cancel()
+            self._tasks.append(self._running_tasks)
         stopping = asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._consumer is not None:
-            with contextlib.suppress(Exception):
-                async with asyncio.timeout(self.settings.stop_seconds + 2):
-                    await self._consumer.stop()
+        await self._stop_hearing()
         await stopping
         for database in {self.database, self._relays}:
             await database.close()
@@ -372,6 +443,8 @@ def run(service: Service) -> None:
         sys.exit(2)
     if sys.argv[1:]:
         sys.exit(once.main(lambda: Runtime(service, settings), sys.argv[1:]))
+    if settings.role is Role.rebuild:
+        sys.exit(asyncio.run(rebuilding.main(Runtime(service, settings))))
     provider = telemetry.setup(service.name, settings.role, settings.spans_file)
     uvicorn.run(
         build(service, settings),

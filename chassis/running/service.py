@@ -27,7 +27,11 @@ TOKEN = "token"  # noqa: S105 - a word of the policy, not a secret
 
 @dataclass(frozen=True)
 class Service:
-    """One service. `python -m services.<name>` runs it."""
+    """One service. `python -m services.<name>` runs it.
+
+    `folds` is the number of its folds: one more with every change that gives any document another content, for then
+    all of them must be filled again.
+    """
 
     name: str
     catalog: Catalog
@@ -37,6 +41,7 @@ class Service:
     router: APIRouter
     policy: Policy
     directory: Directory
+    folds: int = 1
 
     def hears(self) -> frozenset[type[Fact]]:
         """Every fact that a view folds or a task is for."""

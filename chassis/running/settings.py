@@ -19,6 +19,7 @@ class Role(StrEnum):
     api = "api"
     relay = "relay"
     worker = "worker"
+    rebuild = "rebuild"
 
     def does(self, part: Role) -> bool:
         """Whether a process of this role does that part."""
@@ -53,6 +54,8 @@ class Settings(BaseSettings):
     partitions: int = Field(default=4, ge=1, le=1024)
     command_concurrency: int = Field(default=16, ge=1)
     batch_records: int = Field(default=500, ge=1, le=5000)
+    rebuild: Literal["forward", "back", "drop-old"] = "forward"
+    rebuild_records: int = Field(default=2000, ge=1, le=5000)
     sweep_seconds: float = Field(default=0.25, gt=0)
     lease_seconds: float = Field(default=10.0, gt=0)
     own_write_seconds: float = Field(default=2.0, gt=0)

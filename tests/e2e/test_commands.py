@@ -165,3 +165,19 @@ def test_the_clock_goes_forward_only(counterpoint: Counterpoint) -> None:
     before = json.loads(counterpoint("clock", "now", "--json"))["now"]
     after = json.loads(counterpoint("clock", "forward", "2h", "--json"))["now"]
     assert after > before
+
+
+def test_views_are_rebuilt_and_what_was_before_can_be_returned_to_and_dropped(
+    counterpoint: Counterpoint, told: StackFile
+) -> None:
+    *progress, end = [json.loads(line) for line in counterpoint("rebuild", "matching", "--json").splitlines()]
+    assert end == {"live": 2}
+    assert progress[-1]["done"] > 100 and progress[-1]["version"] == 2
+    ready = f"{told['services']['matching']}/health/lag"
+    deadline = time.monotonic() + 20
+    while {i["inbox"] for i in httpx.get(ready, trust_env=False).json()["items"]} != {"matching.inbox.v2"}:
+        assert time.monotonic() < deadline, "the running service did not change over"
+        time.sleep(0.1)
+    assert counterpoint("rebuild", "matching", "--back") == "matching: version 1 is live.\n"
+    assert counterpoint("rebuild", "matching", "--drop-old") == "matching: dropped version 2.\n"
+    assert "no earlier version is kept" in counterpoint("rebuild", "matching", "--back", code=FAILED)

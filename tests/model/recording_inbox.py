@@ -15,6 +15,7 @@ from pymongo.errors import AutoReconnect
 from chassis.receiving.inbox import CHECKPOINTS, Inbox, Lost
 from chassis.receiving.parking import PARKED
 from chassis.receiving.resuming import Resuming
+from chassis.receiving.versions import Versions
 from chassis.running.mongo import Database, PyMongoError, Session
 from contracts.envelope import Headers, to_headers
 from tests.model.explore import Label
@@ -120,6 +121,7 @@ class RecordingInboxes:
 
     async def run(self, steps: int = 60) -> None:
         """Take steps at random, then read to the end."""
+        await Versions(self.processes[0].inbox.database, self.processes[0].inbox.service, 1).prepare()
         await self.processes[0].inbox.prepare()
         for _ in range(steps):
             await self._step(self.random.randrange(2))
