@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import figures
+from bench import figures, rebuilding
 from bench.figures import Figure
 from bench.world import servers
 
@@ -30,6 +30,7 @@ async def measure(runs: int) -> list[Figure]:
             ("inbox, one fact a stream", figures.inbox(running, folder, runs, 5000, 1)),
             ("inbox, six facts a stream", figures.inbox(running, folder, runs, 1500, 6)),
             ("visible", figures.visible(running, folder)),
+            ("rebuild", rebuilding.rebuild(running, folder)),
         ):
             sys.stderr.write(f"measuring: {name}\n")
             found += await part

@@ -28,7 +28,8 @@ class Bench(TallyServices):
     """One pair of services with empty databases and topics."""
 
     def __init__(self, servers: Servers, folder: Path, *, echo: bool = False) -> None:
-        super().__init__("b" + secrets.token_hex(4), echo=echo)
+        self.name = "b" + secrets.token_hex(4)
+        super().__init__(self.name, echo=echo)
         self.kafka = servers.kafka
         self.program = random_id("pr")
         self._folder = folder
