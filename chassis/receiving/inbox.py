@@ -198,8 +198,13 @@ class Inbox:
         heard, latest, foreign = self._read(records, unfit)
         spans = _spans(heard, self.name, records)
         moved: dict[Place, int] = {}
+        begun: dict[Place, int] = {}
         for record in records:
+            begun.setdefault((record.topic, record.partition), record.offset)
             moved[record.topic, record.partition] = record.offset + 1
+        # Tried one by one, what is in hand may be from before the partition went to somebody else and came back.
+        if any(offset < self.offsets.get(place, offset) for place, offset in begun.items()):
+            raise Lost(", ".join(f"{t}/{p}" for t, p in moved))
         try:
             async with self.database.transaction(self._session) as session:
                 await self._advance(moved, records[-1].timestamp, session)

@@ -79,9 +79,7 @@ async def consent(story: Story, proposals: list[Json]) -> None:
         check(pair.executive is not declining, f"{declining.login} declined and is in a pair")
         story.pairs.append(pair)
     story.pairs.sort(key=lambda pair: pair.executive.login)
-    story.tell.line(
-        f"Every mentor said yes, then {PAIRS} executives; one declined: the fact says so, and no side"
-    )
+    story.tell.line(f"Every mentor said yes, then {PAIRS} executives; one declined: the fact says so, and no side")
     story.tell.line(f"{PAIRS} pairs formed")
 
 
