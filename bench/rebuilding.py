@@ -10,17 +10,15 @@ from queue import Empty
 from statistics import median
 from typing import Any
 
-from bench.figures import BATCH, Figure
-from bench.world import PARTITIONS, Bench, origin
+from bench.figures import Figure
+from bench.world import Bench, origin
 from chassis.deciding.commands import new_commit_id
-from chassis.distributing.producer import Outgoing, Producer
-from chassis.distributing.slots import partition_of
+from chassis.deciding.journal import GENESIS, Commit, Event, Meta
 from chassis.receiving.rebuild import Progress, Rebuild
 from chassis.running.clock import Clock
 from chassis.running.runtime import Runtime
 from chassis.running.settings import Role, Settings
 from chassis.testing.tally import TallyServices
-from contracts.envelope import Envelope, to_headers
 from local.servers import Servers
 
 STREAMS, EACH = 5000, 8
@@ -47,7 +45,7 @@ async def rebuild(servers: Servers, folder: Path, before: int = 60) -> list[Figu
     process.start()
     busy: list[tuple[float, float]] = []
     said: list[tuple[float, Progress]] = []
-    while process.is_alive():
+    while process.is_alive() or (not process.exitcode and (hearer.inbox.version != 2 or hearer.waiting_for())):
         busy.append((time.time(), await _visible(bench, writer, hearer, f"d{len(busy)}")))
         said += _drain(told)
     said += _drain(told)
@@ -77,25 +75,22 @@ async def _visible(bench: Bench, writer: Runtime, hearer: Runtime, thing: str) -
 
 
 async def _say(bench: Bench) -> None:
-    """Put the facts on the topic, as a relay would."""
-    producer = Producer(bench.kafka)
-    await producer.start()
-    lanes: dict[int, list[Outgoing]] = {p: [] for p in range(PARTITIONS)}
-    data, at = bench.Added(program=bench.program, amount=1).encode(), Clock().now()
+    """Commit and publish the facts, one of each stream after another."""
+    runtime = bench.runtime(bench.writer)
+    await runtime._prepare()
+    event, at = Event("Added", 1, bench.Added(program=bench.program, amount=1).encode()), Clock().now()
+    ends: dict[str, str] = {bench.totals.stream(bench.program, f"r{n}"): GENESIS for n in range(STREAMS)}
     for version in range(1, EACH + 1):
-        for n in range(STREAMS):
-            stream = bench.totals.stream(bench.program, f"r{n}")
-            envelope = Envelope(
-                bench.writer.name, "Added", 1, stream, version, at, f"{version:064x}", new_commit_id(), version,
-                version, "x", "bench",
-            )  # fmt: skip
-            lanes[partition_of(stream, PARTITIONS)].append(
-                Outgoing(stream.encode(), data.encode(), to_headers(envelope))
-            )
-    for partition, records in lanes.items():
-        for i in range(0, len(records), BATCH):
-            await producer.send(bench.tally.topic or "", partition, records[i : i + BATCH])
-    await producer.close()
+        made = [
+            Commit(new_commit_id(), stream, version, origin().command_id, "bench", end, at, Meta("bench"), (event,))
+            for stream, end in ends.items()
+        ]
+        await runtime.database.insert("journal", [c.document(pending=True) for c in made])
+        while await runtime.relay.sweep():
+            pass
+        ends = {c.stream: c.digest for c in made}
+    await runtime.relay._disconnect()
+    await runtime.database.close()
 
 
 def _drain(told: Any) -> list[tuple[float, Progress]]:
