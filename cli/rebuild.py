@@ -45,7 +45,7 @@ def rebuild(
     if not told["pids"]:
         raise Failure(
             "This stack runs in containers: docker compose run --rm -e COUNTERPOINT_ROLE=rebuild"
-            f" -e COUNTERPOINT_REBUILD={_what(back, drop_old)} {service}"
+            f" -e COUNTERPOINT_REBUILD={_what(back, drop_old)} {service}-prepare python -m services.{service}"
         )
     last: dict[str, Any] = {}
     with _spinner(json) as status:
