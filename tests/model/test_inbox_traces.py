@@ -51,11 +51,12 @@ async def test_the_model_accepts_what_real_inboxes_do(infra: Infra, tmp_path: Pa
     recording = await record(infra, tmp_path, seed)
     taken, why = accepts(recording.model, recording.model.start(), recording.trace, shows)
     assert not why, f"step {taken} of {recording.trace}: {why}"
+    REACHED["runs"] += 1
     REACHED.update(label[0] for label in recording.trace)
 
 
 def test_the_hard_cases_were_reached() -> None:
-    if not REACHED:
+    if not REACHED["runs"]:
         pytest.skip("the runs above were not selected")
     for kind in ("lost", "refused", "abort", "unanswered", "crash", "late-commit", "revoke", "retried"):
         assert REACHED[kind] >= 2, REACHED

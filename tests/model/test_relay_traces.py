@@ -52,13 +52,14 @@ async def test_the_model_accepts_what_real_relays_do(infra: Infra, tmp_path: Pat
     assert not why, f"step {taken} of {recording.trace}: {why}"
     topic = await _read(infra, recording.topic, recording.arrived)
     assert topic == recording.arrived_versions()
+    REACHED["runs"] += 1
     REACHED.update(label[0] for label in recording.trace)
     REACHED["repeat"] += recording.repeats
     REACHED["came late"] += recording.came_late
 
 
 def test_the_hard_cases_were_reached() -> None:
-    if not REACHED:
+    if not REACHED["runs"]:
         pytest.skip("the runs above were not selected")
     for kind in ("lose", "crash", "mark", "repeat", "came late"):
         assert REACHED[kind] >= 3, REACHED
