@@ -1,6 +1,6 @@
 """Run one process of enrollment."""
 
-from chassis.running.runtime import run
+from chassis.running.program import run
 from services.enrollment.service import SERVICE
 
 run(SERVICE)

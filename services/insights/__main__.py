@@ -1,6 +1,6 @@
 """Runs insights: `python -m services.insights`."""
 
-from chassis.running.runtime import run
+from chassis.running.program import run
 from services.insights.service import SERVICE
 
 run(SERVICE)

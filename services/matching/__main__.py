@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chassis.running.runtime import run
+from chassis.running.program import run
 from services.matching.service import SERVICE
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ from chassis.deciding.commands import random_id
 from chassis.deciding.journal import GENESIS, Event, chain
 from chassis.distributing.producer import Outgoing, Producer
 from chassis.distributing.slots import partition_of
-from chassis.running.runtime import Runtime, build
+from chassis.running.program import build
+from chassis.running.runtime import Runtime
 from chassis.running.settings import Settings
 from contracts.enrollment import PROGRAM as PROGRAMS
 from contracts.enrollment import ROLE, ProgramOpened, Role, RoleGranted, Rules

@@ -17,7 +17,8 @@ from chassis.distributing.slots import partition_of
 from chassis.receiving.folding import Folding
 from chassis.receiving.inbox import Inbox
 from chassis.running.mongo import is_transient
-from chassis.running.runtime import Runtime, build
+from chassis.running.program import build
+from chassis.running.runtime import Runtime
 from chassis.testing.tally import Sum
 from local.mongod import DECIDER
 from local.tokens import mint

@@ -26,7 +26,7 @@ HOMES = {
     "motor": {"chassis/running/mongo.py"},
     "pymongo": {"chassis/running/mongo.py"},
     "bson": {"chassis/running/mongo.py"},
-    "uvicorn": {"chassis/running/runtime.py"},
+    "uvicorn": {"chassis/running/program.py"},
     "opentelemetry": {
         "chassis/running/telemetry.py",
         "chassis/running/tracing.py",
@@ -42,7 +42,7 @@ HOMES = {
         "chassis/running/health.py",
         "chassis/running/operators.py",
         "chassis/running/service.py",
-        "chassis/running/runtime.py",
+        "chassis/running/program.py",
         "chassis/testing/tally.py",
     },
 }

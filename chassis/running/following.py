@@ -1,0 +1,116 @@
+"""Which version of the inbox this process reads, hears and works for: the live one, from the moment it is."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+
+from chassis.receiving.consumer import Consumer
+from chassis.receiving.inbox import Inbox
+from chassis.receiving.resuming import Resuming
+from chassis.receiving.versions import Pointer, Versions
+from chassis.running.parts import Parts
+from chassis.running.settings import Role, Settings
+
+FOLLOW_SECONDS = 0.25
+_log = logging.getLogger("counterpoint")
+
+
+class Following:
+    """Holds the inbox that is read, the consumer that feeds it, and the runner's task.
+
+    `inbox_of` makes the inbox of a version, `work` runs the tasks for ever, `folds` is the number of this release's
+    folds.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        parts: Parts,
+        versions: Versions,
+        folds: int,
+        inbox_of: Callable[[int], Inbox],
+        work: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._settings = settings
+        self._parts = parts
+        self._versions = versions
+        self._folds = folds
+        self._inbox_of = inbox_of
+        self._work = work
+        self._working: asyncio.Task[None] | None = None
+        self._switched = False
+        self.consumer: Consumer | None = None
+        self._use(inbox_of(1))
+
+    def _use(self, inbox: Inbox) -> None:
+        self.inbox = inbox
+        self.resuming = Resuming(inbox)
+
+    @property
+    def listens(self) -> bool:
+        """Whether this process hears, or will as soon as it can."""
+        return self._settings.role.does(Role.worker) and bool(self.inbox.topics) and "inbox" not in self._parts.waiting
+
+    async def prepare(self) -> None:
+        """Create what the live version needs, if it is made by these folds."""
+        await self._versions.prepare()
+        pointer = await self._versions.pointer()
+        if pointer.folds == self._folds:
+            self._use(self._inbox_of(pointer.live))
+            await self.inbox.prepare()
+
+    async def run(self) -> None:
+        """Follow the live version for ever."""
+        while True:
+            await asyncio.sleep(FOLLOW_SECONDS)
+            await self.look()
+
+    async def look(self) -> None:
+        """Look once which version is live, and change over to it."""
+        pointer = await self._versions.pointer()
+        if pointer.folds != self._folds:
+            await self._stand_by(pointer)
+        elif pointer.live != self.inbox.version or "inbox" in self._parts.waiting or not self._switched:
+            await self._switch(pointer)
+
+    async def _switch(self, pointer: Pointer) -> None:
+        """From now on this version. Its views stand where those of the version before stood."""
+        self._switched = False
+        inbox = self._inbox_of(pointer.live)
+        self._use(inbox)
+        await self.stop_hearing()
+        self._parts.waiting.discard("inbox")
+        if self._settings.role.does(Role.worker) and self._working is None:
+            self._working = self._parts.for_ever("tasks", self._work)
+        if self.listens:
+            self.consumer = Consumer(
+                inbox,
+                self._settings.kafka_bootstrap,
+                batch_records=self._settings.batch_records,
+                stop_seconds=self._settings.stop_seconds,
+            )
+            await self._parts.until_done("subscription", self.consumer.start)
+        self._switched = True
+
+    async def _stand_by(self, pointer: Pointer) -> None:
+        """Other folds made the live version: its documents are not for this release to read, nor its facts to hear."""
+        if "inbox" not in self._parts.waiting:
+            made, ours = pointer.folds, self._folds
+            _log.warning("version %d of the inbox was made by folds %d, these are %d", pointer.live, made, ours)
+        self._parts.waiting.add("inbox")
+        if self._working is not None:
+            self._working.cancel()
+            await asyncio.gather(self._working, return_exceptions=True)
+            self._working = None
+        await self.stop_hearing()
+
+    async def stop_hearing(self) -> None:
+        """Finish the batch in hand and leave the group."""
+        if self.consumer is not None:
+            consumer, self.consumer = self.consumer, None
+            with contextlib.suppress(Exception):
+                async with asyncio.timeout(self._settings.stop_seconds + 2):
+                    await consumer.stop()

@@ -1,0 +1,66 @@
+"""The background parts of a process: tried until they are done, or started again whenever they end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
+"""Seconds before a part that failed is tried again; they double with each failure in a row."""
+_log = logging.getLogger("counterpoint")
+
+
+class Parts:
+    """The tasks of one process, and in `waiting` what is missing before it is ready."""
+
+    def __init__(self, *waiting: str) -> None:
+        self.waiting = set(waiting)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def once(self, what: str, do: Callable[[], Awaitable[None]]) -> None:
+        """Do something in the background."""
+        self._tasks.append(asyncio.create_task(_do(do), name=what))
+
+    def for_ever(self, what: str, do: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+        """Do something in the background, and again whenever it ends or fails."""
+        task = asyncio.create_task(_for_ever(what, do), name=what)
+        self._tasks.append(task)
+        return task
+
+    async def until_done(self, what: str, do: Callable[[], Awaitable[None]]) -> None:
+        """Return once it has succeeded; until then it is named in `waiting`."""
+        self.waiting.add(what)
+        pause = SHORTEST_PAUSE
+        while True:
+            try:
+                await do()
+                break
+            except Exception as error:
+                _log.warning("%s: %s: %s", what, type(error).__name__, str(error)[:300])
+                await asyncio.sleep(pause)
+                pause = min(LONGEST_PAUSE, pause * 2)
+        self.waiting.discard(what)
+
+    def cancel(self) -> asyncio.Future[list[BaseException | None]]:
+        """Cancel every task; await the answer to know them gone."""
+        for task in self._tasks:
+            task.cancel()
+        return asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def _do(do: Callable[[], Awaitable[None]]) -> None:
+    await do()
+
+
+async def _for_ever(what: str, do: Callable[[], Awaitable[None]]) -> None:
+    loop = asyncio.get_running_loop()
+    pause = SHORTEST_PAUSE
+    while True:
+        began = loop.time()
+        try:
+            await do()
+        except Exception as error:
+            _log.warning("%s starts again: %s: %s", what, type(error).__name__, str(error)[:300])
+        pause = SHORTEST_PAUSE if loop.time() - began > 10 else min(LONGEST_PAUSE, pause * 2)
+        await asyncio.sleep(pause)

@@ -1,0 +1,88 @@
+"""A service's program: its HTTP application, and what `python -m services.<name>` does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import AsyncIterator
+
+import uvicorn
+from fastapi import FastAPI
+from pydantic import ValidationError
+
+from chassis.running import health, once, operators, problems, rebuilding, telemetry
+from chassis.running.runtime import Runtime
+from chassis.running.service import Service
+from chassis.running.settings import Role, Settings
+from chassis.running.tracing import Tracing
+
+
+def build(service: Service, settings: Settings) -> FastAPI:
+    """The service's HTTP application; its lifespan runs the other parts."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        runtime = Runtime(service, settings)
+        app.state.runtime = runtime
+        runtime.start()
+        try:
+            yield
+        finally:
+            await runtime.stop()
+
+    app = FastAPI(
+        title=f"Counterpoint {service.name}",
+        version="1",
+        lifespan=lifespan,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # FastAPI's own spans carry paths
+        docs_url=None,  # the bundled pages load scripts from public networks
+        redoc_url=None,
+        openapi_url=f"/{service.name}/v1/openapi.json",
+        generate_unique_id_function=lambda route: route.name,
+    )
+    if settings.role.does(Role.api):
+        app.include_router(service.router, prefix=f"/{service.name}/v1")
+    app.include_router(health.router)
+    if settings.role is not Role.relay:
+        app.include_router(operators.router)
+    problems.install(app)
+    app.add_middleware(Tracing)
+    return app
+
+
+def run(service: Service) -> None:
+    """Run one process of a service until it is told to stop. Exits with 2 where the settings are wrong.
+
+    Asked for something else by its arguments (`chassis.running.once`), it does that, and ends.
+    """
+    logging.basicConfig(
+        level=os.environ.get("COUNTERPOINT_LOG_LEVEL", "INFO"),
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+        stream=sys.stderr,
+    )
+    for noisy in ("aiokafka", "httpx", "pymongo"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    try:
+        settings = once.settings() if sys.argv[1:] else Settings()
+    except ValidationError as wrong:
+        for e in wrong.errors(include_input=False):
+            name = "_".join(str(p) for p in e["loc"]).upper()
+            sys.stderr.write(f"COUNTERPOINT_{name}: {e['msg']}\n" if name else f"{e['msg']}\n")
+        sys.exit(2)
+    if sys.argv[1:]:
+        sys.exit(once.main(lambda: Runtime(service, settings), sys.argv[1:]))
+    if settings.role is Role.rebuild:
+        sys.exit(asyncio.run(rebuilding.main(Runtime(service, settings))))
+    provider = telemetry.setup(service.name, settings.role, settings.spans_file)
+    uvicorn.run(
+        build(service, settings),
+        host=settings.http_host,
+        port=settings.http_port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=5,
+    )
+    provider.shutdown()
