@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check bench catalog lock compose-smoke down clean
+.PHONY: help setup demo test revert-tests check bench catalog lock compose-smoke down clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -37,6 +37,9 @@ demo: $(READY) ## watch a whole program live through its story on a real Kafka a
 
 test: $(READY) ## run every test
 	@$(BIN)/python -m pytest
+
+revert-tests: $(READY) ## plant each fault of tests/planted and see that the tests of its guarantee fail
+	@$(BIN)/python -m tests.planted
 
 check: $(READY) ## format, lint, types and the rules of the house
 	@$(BIN)/ruff format --check .

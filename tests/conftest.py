@@ -1,10 +1,20 @@
-"""What every folder of tests may ask for."""
+"""What every folder of tests may ask for, and the fault that a run may be told to plant."""
 
 from collections.abc import Iterator
 
 import pytest
 
+from tests import planted
 from tests.infrastructure import Infra, infrastructure
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--plant", metavar="FAULT", help="plant this fault of tests/planted before anything is collected")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if name := config.getoption("--plant"):
+        planted.plant(name)
 
 
 @pytest.fixture(scope="session")

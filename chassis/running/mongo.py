@@ -70,14 +70,14 @@ class Unprepared(Exception):
 
 
 class RoundTrips(CommandListener):
-    """Counts what is asked of the database, by command name; the figures gate in tests."""
+    """Counts what is asked of the database, by command name and collection; the figures gate in tests."""
 
     def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
+        self.counts: Counter[tuple[str, str]] = Counter()
 
     def started(self, event: CommandStartedEvent) -> None:
         if event.command_name not in _NOT_ROUND_TRIPS:
-            self.counts[event.command_name] += 1
+            self.counts[event.command_name, str(event.command.get(event.command_name))] += 1
 
     def succeeded(self, event: CommandSucceededEvent) -> None: ...
 

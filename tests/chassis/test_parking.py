@@ -146,16 +146,19 @@ def prove(law: Callable[[Plan, Counter[str]], None]) -> Counter[str]:
     return seen
 
 
+@pytest.mark.guarantee("G7")
 def test_draining_and_arriving_in_any_order_end_as_if_never_parked() -> None:
     seen = prove(draining_meets_arriving)
     assert seen["conflicts"] > 20 and seen["parked"] > 500 and seen["drained"] > 500, seen
 
 
+@pytest.mark.guarantee("G7")
 def test_poison_anywhere_delays_no_other_stream() -> None:
     seen = prove(poison_isolates)
     assert seen["poison"] > 300 and seen["healthy"] > 300 and seen["parked"] > 300, seen
 
 
+@pytest.mark.guarantee("G7")
 def test_a_drop_leaves_out_what_it_names_and_nothing_else() -> None:
     seen = prove(dropping_leaves_out_that_alone)
     assert seen["dropped"] > 300 and seen["conflicts"] > 20, seen
@@ -172,6 +175,7 @@ CAUGHT_BY = {
 }
 
 
+@pytest.mark.guarantee("G7")
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_found(fault: str) -> None:
     law = CAUGHT_BY[fault]
@@ -188,6 +192,7 @@ def test_a_planted_fault_is_found(fault: str) -> None:
     assert not breaks(plan), "the plan breaks the law without the fault as well"
 
 
+@pytest.mark.guarantee("G12")
 def test_a_rewritten_version_waits_until_it_is_dropped() -> None:
     world = World({})
     one, two, three, other = (world.parts.fact(0, v) for v in (1, 2, 3, 4))
@@ -205,6 +210,7 @@ def test_a_rewritten_version_waits_until_it_is_dropped() -> None:
     assert world.dropped == [(false.envelope.stream, 2)] and not world.store.rows
 
 
+@pytest.mark.guarantee("G12")
 def test_two_copies_of_what_waits_are_noticed_when_it_goes_on() -> None:
     world = World({})
     one, two, three = (world.parts.fact(0, v) for v in (1, 2, 3))
@@ -221,6 +227,7 @@ def test_two_copies_of_what_waits_are_noticed_when_it_goes_on() -> None:
     assert (doc["v"], doc.get("parked")) == (3, None)
 
 
+@pytest.mark.guarantee("G7")
 def test_only_what_a_stream_stopped_at_can_be_dropped_and_a_gap_never() -> None:
     world = World({(0, 2): FOLD})
     world.now(world.batch(heard(world, [(0, 1), (0, 2), (0, 3), (1, 2)])))
@@ -233,6 +240,7 @@ def test_only_what_a_stream_stopped_at_can_be_dropped_and_a_gap_never() -> None:
         assert not folding.changed and not folding.drained
 
 
+@pytest.mark.guarantee("G7")
 def test_a_retry_that_fails_again_keeps_everything_but_the_error() -> None:
     world = World({(0, 2): FOLD})
     world.now(world.batch(heard(world, [(0, 1), (0, 2), (0, 3)])))

@@ -161,6 +161,7 @@ def prove(service: Service, examples: int) -> None:
     rebuilt_is_live()
 
 
+@pytest.mark.guarantee("G5")
 @pytest.mark.parametrize("name", SERVICES)
 def test_any_order_that_keeps_each_streams_order_gives_the_same_bytes(name: str) -> None:
     REACHED.clear()
@@ -220,6 +221,7 @@ FAULTS = (
 )
 
 
+@pytest.mark.guarantee("G5")
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 def test_a_planted_fault_is_found(monkeypatch: pytest.MonkeyPatch, fault: Callable[[pytest.MonkeyPatch], None]) -> None:
     with monkeypatch.context() as patch, pytest.raises(AssertionError, match="assert"):

@@ -49,6 +49,7 @@ def test_only_what_is_sealed_has_no_topic() -> None:
             assert kind == {Audience.public: "events", Audience.internal: "internal"}[category.audience]
 
 
+@pytest.mark.guarantee("people")
 def test_what_people_say_in_confidence_is_sealed() -> None:
     sealed = {name for name, c in CATALOG.categories.items() if c.audience is Audience.sealed}
     assert sealed == {"import", "person", "seat", "diary", "insight", "pulse"}

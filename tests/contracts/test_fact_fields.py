@@ -75,6 +75,7 @@ def properties(schema: Any) -> Iterator[tuple[str, dict[str, Any]]]:
             yield from node["properties"].items()
 
 
+@pytest.mark.guarantee("people")
 @pytest.mark.parametrize("fact", FACTS, ids=lambda f: f.__name__)
 def test_no_fact_has_a_plain_string(fact: type[Fact]) -> None:
     assert plain_strings(fact.model_json_schema()) == []
@@ -125,6 +126,7 @@ def test_nobody_on_the_bus_says_leader_mentee_or_hr() -> None:
     assert said & {"leader", "mentee", "hr", "HR", "junior", "senior"} == set()
 
 
+@pytest.mark.guarantee("people")
 def test_what_must_stay_untold_has_no_field() -> None:
     assert set(matching.PairDeclined.model_fields) == {"program", "proposal", "cause"}
     assert set(matching.PairReleased.model_fields) == {"program", "pair", "cause"}

@@ -52,6 +52,7 @@ def test_a_service_that_does_not_say_what_it_hears_is_named(monkeypatch: pytest.
         catalog.hears("matching")
 
 
+@pytest.mark.guarantee("running")
 def test_the_committed_schemas_are_the_generated_ones() -> None:
     assert catalog.drift({catalog.SCHEMAS / name: text for name, text in all_schemas().items()}) == []
 

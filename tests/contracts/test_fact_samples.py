@@ -64,6 +64,7 @@ def test_the_published_schema_does_not_know_the_word_unknown(path: Path) -> None
     assert '"unknown"' not in (SCHEMAS / path.name).read_text()
 
 
+@pytest.mark.guarantee("running")
 @facts
 def test_a_sample_reads_as_the_newest_model_and_is_written_the_same(path: Path) -> None:
     name, v = named(path)

@@ -32,6 +32,7 @@ UPCASTS = {
 }
 
 
+@pytest.mark.guarantee("G6")
 def test_every_version_reads_as_the_newest() -> None:
     catalog = Catalog([PETS], UPCASTS)
     for v, text in ((1, '{"cat":7,"pounds":1}'), (2, '{"cat":7,"kilograms":0.5}'), (3, '{"cat":7,"grams":500}')):

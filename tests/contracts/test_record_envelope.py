@@ -48,6 +48,7 @@ def test_an_envelope_comes_back_from_its_headers(envelope: Envelope) -> None:
     assert from_headers(to_headers(envelope)) == envelope
 
 
+@pytest.mark.guarantee("running")
 @given(envelopes(), st.dictionaries(word, st.integers()))
 def test_the_official_sdk_reads_what_we_write(envelope: Envelope, data: dict[str, int]) -> None:
     headers = dict(to_headers(envelope))

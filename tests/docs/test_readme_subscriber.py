@@ -33,6 +33,7 @@ def test_it_is_fifteen_lines_and_the_one_among_the_examples() -> None:
     assert not re.search(r"\b(contracts|chassis|services|local)\b", printed())
 
 
+@pytest.mark.guarantee("running")
 @pytest.mark.integration
 async def test_it_hears_every_fact_once_and_in_order(infra: Infra, tmp_path: Path) -> None:
     world = World(infra, tmp_path)

@@ -24,6 +24,7 @@ def asked(told: StackFile, *arguments: str) -> dict[str, Any]:
     return dict(json.loads(done.stdout))
 
 
+@pytest.mark.guarantee("G12")
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_journal_is_whole_after_the_story(told: StackFile, ending: story.Ending, service: str) -> None:
     found = asked(told, "audit", service)

@@ -167,6 +167,7 @@ def test_the_clock_goes_forward_only(counterpoint: Counterpoint) -> None:
     assert after > before
 
 
+@pytest.mark.guarantee("G5")
 def test_views_are_rebuilt_and_what_was_before_can_be_returned_to_and_dropped(
     counterpoint: Counterpoint, told: StackFile
 ) -> None:

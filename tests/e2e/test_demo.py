@@ -24,6 +24,7 @@ SHOWN = (
 )
 
 
+@pytest.mark.guarantee("running")
 def test_it_shows_everything_and_stops_what_it_started(tmp_path: Path) -> None:
     file = tmp_path / "stack.json"
     ended = subprocess.run(

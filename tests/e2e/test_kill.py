@@ -20,6 +20,7 @@ def different(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     return {k: [each.get(k) for each in cells] for k in {*cells[0], *cells[1]} if cells[0].get(k) != cells[1].get(k)}
 
 
+@pytest.mark.guarantee("G3")
 @pytest.mark.parametrize(
     "killed", [{"gathers": "enrollment", "meets": "scheduling"}, {"pairs": "matching", "parts": "insights"}]
 )

@@ -72,6 +72,7 @@ def problem(response: httpx.Response, status: int, code: str | None = None) -> d
     return body
 
 
+@pytest.mark.guarantee("people")
 def test_every_operation_refuses_who_has_no_token_or_a_broken_one(api: Api) -> None:
     operations = api.operations()
     assert len(operations) > 40
@@ -93,6 +94,7 @@ def test_every_operation_of_a_program_refuses_a_stranger(api: Api) -> None:
             problem(api.ask(method, service, path, "a stranger", json={}), 403, "forbidden")
 
 
+@pytest.mark.guarantee("people")
 def test_a_claim_can_take_a_role_away_and_never_give_one(api: Api) -> None:
     path = f"/programs/{api.program}/invitations"
     assert api.ask("GET", "enrollment", path, FOUNDER).status_code == 200
@@ -102,6 +104,7 @@ def test_a_claim_can_take_a_role_away_and_never_give_one(api: Api) -> None:
     problem(api.ask("GET", "enrollment", path, headers=widened), 403, "forbidden")
 
 
+@pytest.mark.guarantee("running")
 def test_an_unknown_field_is_refused_and_named(api: Api) -> None:
     asked = 0
     for service, method, path, what in api.operations():
@@ -116,6 +119,7 @@ def test_an_unknown_field_is_refused_and_named(api: Api) -> None:
     assert asked > 20
 
 
+@pytest.mark.guarantee("running")
 def test_a_wrong_value_is_named_by_its_pointer(api: Api) -> None:
     body = {"kind": "optimistic", "value": 9}
     mentor = _pair(api)[0]
@@ -123,6 +127,7 @@ def test_a_wrong_value_is_named_by_its_pointer(api: Api) -> None:
     assert [e["pointer"] for e in errors] == ["/value"]
 
 
+@pytest.mark.guarantee("G1")
 def test_the_same_key_is_answered_as_the_first_time_and_refused_with_another_body(api: Api) -> None:
     path, key = f"/programs/{api.program}/roles", {"Idempotency-Key": secrets.token_hex(8)}
     body = {"login": "late@example.org", "name": "Late Sponsor", "mail": "late@example.org", "role": "sponsor"}
@@ -134,6 +139,7 @@ def test_the_same_key_is_answered_as_the_first_time_and_refused_with_another_bod
     problem(other, 422, "idempotency-key-reused")
 
 
+@pytest.mark.guarantee("running")
 def test_a_missing_precondition_and_a_stale_version_are_refused(api: Api, ending: story.Ending) -> None:
     pair = ending.journeys[0]["pair"]
     path = f"/programs/{api.program}/pairs/{pair}"
@@ -145,6 +151,7 @@ def test_a_missing_precondition_and_a_stale_version_are_refused(api: Api, ending
     assert api.ask("GET", "matching", path, FOUNDER).headers["ETag"] == read.headers["ETag"]
 
 
+@pytest.mark.guarantee("G11")
 def test_a_caller_sees_its_own_write_and_a_stream_never_heard_is_refused(api: Api) -> None:
     body = {"login": f"{secrets.token_hex(4)}@x.org", "name": "New Sponsor", "mail": "n@x.org", "role": "sponsor"}
     made = api.ask("POST", "enrollment", f"/programs/{api.program}/roles", FOUNDER, json=body)

@@ -33,6 +33,7 @@ def test_the_figures_show_all_three_kinds_of_cell(ending: Ending) -> None:
     assert {cell["shown"] for cell in cells if cell["state"] == "no_data"} == {"no data yet"}
 
 
+@pytest.mark.guarantee("running")
 def test_a_foreign_subscriber_sees_what_happened(public: list[Heard], ending: Ending) -> None:
     once = {heard.headers["ce_id"]: heard for heard in public}
     seen = Counter(heard.type for heard in once.values())
@@ -44,6 +45,7 @@ def test_a_foreign_subscriber_sees_what_happened(public: list[Heard], ending: En
     assert seen["JourneyCompleted"] == sum(journey["state"] == "completed" for journey in ending.journeys) > 0
 
 
+@pytest.mark.guarantee("G2")
 def test_every_stream_is_whole_and_in_order(public: list[Heard]) -> None:
     versions: dict[bytes, list[int]] = defaultdict(list)
     for heard in public:
@@ -56,6 +58,7 @@ def test_every_stream_is_whole_and_in_order(public: list[Heard]) -> None:
     assert all(found == list(range(1, len(found) + 1)) for found in versions.values())
 
 
+@pytest.mark.guarantee("people")
 def test_no_fact_has_a_name_an_address_or_a_text_in_it(told: StackFile, ending: Ending) -> None:
     facts = read_all(told["kafka"], PUBLIC + INTERNAL)
     everything = b"\n".join(heard.everything() for heard in facts).decode()
@@ -69,6 +72,7 @@ def test_names_are_on_the_erasable_topic_that_is_for_them(told: StackFile, endin
     assert any(text in everything for text in ending.private)
 
 
+@pytest.mark.guarantee("running")
 def test_one_command_is_one_trace_through_all_four_services(told: StackFile, ending: Ending) -> None:
     spans = traces.read(Path(told["spans_dir"]), ending.trace)
     assert traces.services(spans) == {"enrollment", "matching", "scheduling", "insights"}

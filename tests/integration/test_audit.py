@@ -70,6 +70,7 @@ def stream(world: World, n: int = 0) -> str:
     return world.totals.stream(world.program, f"t{n}")
 
 
+@pytest.mark.guarantee("G12")
 async def test_a_journal_that_nobody_touched_is_whole(world: World) -> None:
     await tell(world)
     report = await audited(world)
@@ -77,6 +78,7 @@ async def test_a_journal_that_nobody_touched_is_whole(world: World) -> None:
     assert (report.streams, report.commits, report.records) == (THINGS, THINGS * EACH, THINGS * EACH)
 
 
+@pytest.mark.guarantee("G12")
 async def test_what_is_inserted_and_published_meanwhile_is_no_finding(world: World) -> None:
     async with world.running(world.writer) as writer:
         done = asyncio.Event()
@@ -179,6 +181,7 @@ TAMPERING: dict[str, tuple[Callable[[Journal, World], object], set[str]]] = {
 }
 
 
+@pytest.mark.guarantee("G12")
 @pytest.mark.parametrize("name", TAMPERING)
 async def test_tampering_is_found(world: World, name: str) -> None:
     tamper, kinds = TAMPERING[name]
@@ -217,6 +220,7 @@ ON_KAFKA: dict[str, tuple[Callable[[Outgoing], Outgoing], set[str]]] = {
 }
 
 
+@pytest.mark.guarantee("G12")
 @pytest.mark.parametrize("name", ON_KAFKA)
 async def test_what_the_journal_never_said_is_found_on_kafka(world: World, name: str) -> None:
     change, kinds = ON_KAFKA[name]
@@ -225,6 +229,7 @@ async def test_what_the_journal_never_said_is_found_on_kafka(world: World, name:
     assert {f.kind for f in (await audited(world)).findings} == kinds
 
 
+@pytest.mark.guarantee("G12")
 async def test_what_was_marked_and_never_sent_is_found(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A planted relay that marks without sending."""
     real = Relay._send

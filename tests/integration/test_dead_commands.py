@@ -98,6 +98,7 @@ async def held_up(world: World, *things: str) -> float:
                 return await command(world, survivor, *things)
 
 
+@pytest.mark.guarantee("G1")
 @pytest.mark.parametrize("things", [("one", "two"), ("one",), ("two", "three")], ids="-".join)
 async def test_a_process_killed_in_a_command_holds_nobody_up(world: World, things: tuple[str, ...]) -> None:
     if "three" in things:
@@ -106,6 +107,7 @@ async def test_a_process_killed_in_a_command_holds_nobody_up(world: World, thing
     assert await held_up(world, *things) < WELL_BELOW
 
 
+@pytest.mark.guarantee("G1")
 @pytest.mark.parametrize("things", [("one", "two"), ("one",)], ids="-".join)
 async def test_without_ending_the_dead_it_would(
     world: World, things: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
@@ -118,6 +120,7 @@ async def test_without_ending_the_dead_it_would(
         await held_up(world, *things)
 
 
+@pytest.mark.guarantee("G1")
 async def test_a_process_that_starts_ends_what_the_dead_left_open(world: World) -> None:
     async with world.running(world.writer, "api") as writer:
         await with_a_past(world, writer)
@@ -129,6 +132,7 @@ async def test_a_process_that_starts_ends_what_the_dead_left_open(world: World) 
             assert await asyncio.to_thread(open_transactions, world) == 0
 
 
+@pytest.mark.guarantee("G1")
 @pytest.mark.parametrize("asleep", [False, True], ids=["awake", "stopped"])
 async def test_a_process_that_lives_is_never_ended(world: World, asleep: bool) -> None:
     """Also not while it is stopped: its command ends well, and the other one is told to try again."""

@@ -38,6 +38,7 @@ async def test_a_command_becomes_visible_in_the_other_service_and_its_task_runs(
         assert [(f.stream, f.version, f.row.facts, f.parked) for f in found] == [(stream, 5, 5, False)]
 
 
+@pytest.mark.guarantee("G1")
 async def test_a_repeated_command_is_answered_as_the_first_time_and_a_reused_key_is_refused(world: World) -> None:
     async with world.running(world.writer, role="api") as writer:
         first = await world.add(writer, "one", 7, key="k")
@@ -52,6 +53,7 @@ async def test_a_repeated_command_is_answered_as_the_first_time_and_a_reused_key
         assert (state.amount, version) == (7, 1)
 
 
+@pytest.mark.guarantee("G2")
 async def test_a_stale_version_is_refused_and_racing_writers_all_get_in(world: World) -> None:
     async with world.running(world.writer, role="api") as writer:
         await world.add(writer, "one", 1)
@@ -63,6 +65,7 @@ async def test_a_stale_version_is_refused_and_racing_writers_all_get_in(world: W
         assert (state.amount, version) == (3, 3)
 
 
+@pytest.mark.guarantee("G1")
 async def test_a_command_over_two_streams_writes_both_or_none(world: World) -> None:
     async with world.running(world.writer, role="api") as writer:
         a, b = (world.totals.stream(world.program, t) for t in ("a", "b"))
@@ -76,6 +79,7 @@ async def test_a_command_over_two_streams_writes_both_or_none(world: World) -> N
         assert again.repeated and again.after == outcome.after
 
 
+@pytest.mark.guarantee("G7")
 async def test_a_fold_that_raises_parks_its_own_stream_and_nobody_else_waits(world: World) -> None:
     def poison(amount: int) -> None:
         if amount == 666:

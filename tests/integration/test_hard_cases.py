@@ -65,6 +65,7 @@ async def sum_of(world: World, hearer: Runtime, thing: str) -> tuple[int, int, b
     return None
 
 
+@pytest.mark.guarantee("G3")
 async def test_a_repeat_at_a_new_offset_takes_effect_once(world: World) -> None:
     first, second = record(world, "one", 1, 10), record(world, "one", 2, 5)
     async with world.running(world.hearer) as hearer:
@@ -74,6 +75,7 @@ async def test_a_repeat_at_a_new_offset_takes_effect_once(world: World) -> None:
         assert await sum_of(world, hearer, "one") == (15, 2, False)
 
 
+@pytest.mark.guarantee("G3")
 async def test_a_gap_parks_the_stream_at_once_and_heals_when_the_version_comes(world: World) -> None:
     async with world.running(world.hearer) as hearer:
         await send(world, record(world, "one", 1, 1), record(world, "one", 3, 100), record(world, "one", 4, 1000))
@@ -90,6 +92,7 @@ async def test_a_gap_parks_the_stream_at_once_and_heals_when_the_version_comes(w
         assert await hearer.database.collection("parked").count_documents({"kind": "fact"}) == 0
 
 
+@pytest.mark.guarantee("G12")
 async def test_a_repeated_version_with_another_digest_parks_its_stream(world: World) -> None:
     async with world.running(world.hearer) as hearer:
         await send(world, record(world, "one", 1, 1), record(world, "one", 1, 2, digest="f" * 64))
@@ -100,6 +103,7 @@ async def test_a_repeated_version_with_another_digest_parks_its_stream(world: Wo
         await until(parked)
 
 
+@pytest.mark.guarantee("G6")
 async def test_a_newer_version_of_a_known_fact_parks_and_never_guesses(world: World) -> None:
     async with world.running(world.hearer) as hearer:
         await send(world, record(world, "one", 1, 1), record(world, "one", 2, 2, v=9))
@@ -110,6 +114,7 @@ async def test_a_newer_version_of_a_known_fact_parks_and_never_guesses(world: Wo
         await until(parked)
 
 
+@pytest.mark.guarantee("G7")
 async def test_foreign_and_malformed_records_are_kept_aside_and_stop_nobody(world: World) -> None:
     good = record(world, "one", 1, 3)
     key = good.key
@@ -140,6 +145,7 @@ async def test_foreign_and_malformed_records_are_kept_aside_and_stop_nobody(worl
         assert await sum_of(world, hearer, "newer") == (0, 1, False)  # an unknown type counts, and changes nothing
 
 
+@pytest.mark.guarantee("G3")
 async def test_a_dead_owners_open_transaction_holds_nobody_up(world: World) -> None:
     async with world.running(world.hearer) as first:
         await send(world, record(world, "one", 1, 1))
@@ -162,6 +168,7 @@ async def test_a_dead_owners_open_transaction_holds_nobody_up(world: World) -> N
         await successor.database.close()
 
 
+@pytest.mark.guarantee("G3")
 async def test_what_is_known_survives_a_restart_and_nothing_is_applied_twice(world: World) -> None:
     async with world.running(world.writer) as writer:
         async with world.running(world.hearer) as hearer:

@@ -99,6 +99,7 @@ def but(docs: Documents) -> Documents:
     return [{k: v for k, v in doc.items() if k != "body_digest"} for doc in docs]
 
 
+@pytest.mark.guarantee("G4")
 async def test_a_restored_journal_takes_no_command_until_it_is_healed(world: World) -> None:
     whole, _ = await forked(world)
     restored = world.runtime_of(world.writer)
@@ -132,6 +133,7 @@ async def commands_go_on(world: World, writer: Runtime) -> None:
     await published(writer)
 
 
+@pytest.mark.guarantee("G4")
 async def test_without_the_comparison_history_forks(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The planted fault: two facts then have one version, and the audit finds it."""
 
@@ -147,6 +149,7 @@ async def test_without_the_comparison_history_forks(world: World, monkeypatch: p
     assert (await healed(world)).troubles, "what forked cannot be healed, and that is said"
 
 
+@pytest.mark.guarantee("G4")
 async def test_healing_twice_brings_nothing_twice(world: World) -> None:
     whole, _ = await forked(world)
     assert (await healed(world)).commits == 16
@@ -154,6 +157,7 @@ async def test_healing_twice_brings_nothing_twice(world: World) -> None:
     assert len((await asyncio.to_thread(copy, world, COLLECTION))[COLLECTION]) == len(whole)
 
 
+@pytest.mark.guarantee("G4")
 async def test_what_was_removed_and_does_not_follow_is_not_invented(world: World) -> None:
     await forked(world)
     stream = world.totals.stream(world.program, "t1")
@@ -174,6 +178,7 @@ async def test_what_was_removed_and_does_not_follow_is_not_invented(world: World
     assert [a["troubles"] for a in marks["accepted"]] == [found.troubles]
 
 
+@pytest.mark.guarantee("G4")
 async def test_a_start_reads_only_what_came_since_the_last_mark(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     async with world.running(world.writer) as writer:
         await say(world, writer, 1, 20)

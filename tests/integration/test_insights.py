@@ -170,6 +170,7 @@ async def insights(infra: Infra, tmp_path_factory: pytest.TempPathFactory) -> As
         yield running
 
 
+@pytest.mark.guarantee("people")
 async def test_a_pulse_names_nobody_and_leaves_the_service_never(insights: Insights, infra: Infra) -> None:
     for n in range(MENTORS):
         given = await insights.ask("POST", f"m{n}", "/pulses", {"kind": "respect", "value": 3 + n % 3})
@@ -193,6 +194,7 @@ async def test_a_question_is_answered_once_a_month(insights: Insights) -> None:
     assert (wrong.status_code, wrong.json()["errors"][0]["pointer"]) == (422, "/side")
 
 
+@pytest.mark.guarantee("people")
 async def test_words_are_encrypted_and_one_voice_counts_once(insights: Insights) -> None:
     ids = set()
     for n, words in enumerate(["the tools are slow", "and old"]):
@@ -211,6 +213,7 @@ async def test_words_are_encrypted_and_one_voice_counts_once(insights: Insights)
     assert (await insights.ask("POST", "m0", "/insights", {"theme": "gossip"})).status_code == 422
 
 
+@pytest.mark.guarantee("people")
 async def test_figures_are_published_once_and_only_what_was_published_is_read(insights: Insights, infra: Infra) -> None:
     today = clock.now(insights.folder / "clock.json").date()
     period = {"kind": "health", "first": str(today - timedelta(days=30)), "last": str(today)}

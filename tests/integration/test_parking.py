@@ -71,6 +71,7 @@ async def asking(world: World) -> AsyncIterator[tuple[Runtime, Ask]]:
         yield runtime, ask
 
 
+@pytest.mark.guarantee("G7")
 async def test_a_stream_that_was_mended_goes_on_and_a_poison_fact_can_be_dropped(world: World) -> None:
     stream, other = (world.totals.stream(world.program, t) for t in ("one", "two"))
     async with asking(world) as (hearer, ask):
@@ -118,6 +119,7 @@ async def test_a_stream_that_was_mended_goes_on_and_a_poison_fact_can_be_dropped
         await until(echoed)  # the tasks of what waited ran once each; what was dropped has none
 
 
+@pytest.mark.guarantee("people")
 async def test_only_operators_may_look_at_what_is_parked(world: World) -> None:
     async with asking(world) as (_, ask):
         routes = [("GET", p) for p in ("/parked", "/parked/stream?stream=x", "/parked/dropped")]
@@ -136,6 +138,7 @@ async def test_only_operators_may_look_at_what_is_parked(world: World) -> None:
         assert (await ask("POST", "/parked/drop", json={"task": "x", "reason": " "})).status_code == 422
 
 
+@pytest.mark.guarantee("people")
 async def test_without_operators_nobody_may(world: World) -> None:
     settings = world.settings(world.hearer, role="api")
     assert settings.operators == frozenset()
@@ -148,6 +151,7 @@ async def test_without_operators_nobody_may(world: World) -> None:
         assert (await http.get("/parked", headers=headers)).status_code == 403
 
 
+@pytest.mark.guarantee("G7")
 async def test_a_task_that_fails_delays_nobody_and_goes_on_or_is_dropped(world: World) -> None:
     world.poison = lambda amount: None
     async with asking(world) as (hearer, ask):
@@ -187,6 +191,7 @@ async def test_a_task_that_fails_delays_nobody_and_goes_on_or_is_dropped(world: 
         assert await parked() == []
 
 
+@pytest.mark.guarantee("G7")
 async def test_a_foreign_record_is_dropped_from_the_list(world: World) -> None:
     async with asking(world) as (hearer, ask):
         foreign = record(world, "one", 1, 1)
@@ -206,6 +211,7 @@ async def test_a_foreign_record_is_dropped_from_the_list(world: World) -> None:
         assert drop["what"] == found["record"] and (await ask("POST", "/parked/drop", json=body)).status_code == 404
 
 
+@pytest.mark.guarantee("G7")
 async def test_a_gap_that_heals_onto_poison_parks_at_the_poison(world: World) -> None:
     async with asking(world) as (hearer, ask):
         await send(world, record(world, "one", 1, 1), record(world, "one", 3, POISON), record(world, "one", 4, 1))
@@ -216,6 +222,7 @@ async def test_a_gap_that_heals_onto_poison_parks_at_the_poison(world: World) ->
         assert (found["reason"], found["version"], found["waiting"]) == ("failed", 3, 2)
 
 
+@pytest.mark.guarantee("G7")
 async def test_a_view_too_large_to_be_written_parks_its_own_stream(world: World) -> None:
     def fold(row: Sum, fact: Any, at: datetime) -> Sum:
         if fact.amount == POISON:
@@ -238,6 +245,7 @@ async def test_a_view_too_large_to_be_written_parks_its_own_stream(world: World)
         assert await sum_of(world, hearer, "one") == (12, 3, False)
 
 
+@pytest.mark.guarantee("G7")
 async def test_the_record_of_a_drop_can_be_added_to_and_never_changed(infra: Infra, tmp_path: Path) -> None:
     world = Guarded(infra, tmp_path)
     await world.prepare()
@@ -340,6 +348,7 @@ RACES = [a_fact_arrives_while_an_operator_drains, an_operator_drains_while_a_fac
 WHOLE = {"amount": 1 + POISON + 10 + 100, "facts": 4}
 
 
+@pytest.mark.guarantee("G7")
 @pytest.mark.parametrize("run", RACES, ids=lambda r: str(r.__name__))
 async def test_draining_and_arriving_conflict_in_the_database(
     world: World, run: Callable[[Race], Awaitable[dict[str, Any]]]
@@ -353,6 +362,7 @@ async def test_draining_and_arriving_conflict_in_the_database(
         assert both.operator.resuming.conflicts == (1 if run is RACES[0] else 0)
 
 
+@pytest.mark.guarantee("G7")
 @pytest.mark.parametrize("run", RACES, ids=lambda r: str(r.__name__))
 async def test_without_that_conflict_a_fact_is_left_behind(
     world: World, run: Callable[[Race], Awaitable[dict[str, Any]]]

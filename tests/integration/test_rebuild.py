@@ -106,6 +106,7 @@ def of_the_views(views: dict[str, Document]) -> dict[str, tuple[int, int, str]]:
     return {id: (d["v"], d["doc"]["amount"], d["digest"]) for id, d in views.items()}
 
 
+@pytest.mark.guarantee("G5")
 async def test_traffic_goes_on_while_a_version_is_filled_and_takes_over_and_nothing_is_missed_or_repeated(
     world: Counting,
 ) -> None:
@@ -152,6 +153,7 @@ async def back(world: Counting, hearer: Runtime, other: Runtime, traffic: Traffi
         await rebuild_of(other).back()
 
 
+@pytest.mark.guarantee("G5")
 async def test_a_rebuild_that_dies_holding_the_live_version_holds_it_up_for_seconds_only(world: Counting) -> None:
     async with world.running(world.writer) as writer, world.running(world.hearer) as hearer:
         traffic = Traffic(world, writer)
@@ -168,6 +170,7 @@ async def test_a_rebuild_that_dies_holding_the_live_version_holds_it_up_for_seco
         await session.end_session()
 
 
+@pytest.mark.guarantee("G5")
 async def test_a_release_with_other_folds_waits_until_its_own_version_is_live_and_the_old_one_then_stands_by(
     world: Counting,
 ) -> None:

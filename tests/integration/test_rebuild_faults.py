@@ -187,6 +187,7 @@ async def prove(world: World, seed: int) -> Counter[str]:
     return Counter(told=len(told), caught_up=sum("/old" in e and not e.endswith("@1") for e in stage.tasks))
 
 
+@pytest.mark.guarantee("G5")
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_every_task_is_written_once_whoever_stumbled_over_what(infra: Infra, tmp_path: Path, seed: int) -> None:
     reached = await prove(World(infra, tmp_path), seed)
@@ -255,6 +256,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.guarantee("G5")
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 async def test_a_planted_fault_is_found(
     infra: Infra, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Callable[[pytest.MonkeyPatch], None]

@@ -96,6 +96,7 @@ def nobody_does_both(users: dict[str, str]) -> None:
     assert may(users[RELAY]) == {"find", "update", "replace"}
 
 
+@pytest.mark.guarantee("G12")
 async def test_the_api_cannot_change_the_journal_and_the_relay_cannot_add_to_it(world: Guarded) -> None:
     await world.prepare()
     users = world.users[world.writer.name]
@@ -115,6 +116,7 @@ PLANTED = {
 }
 
 
+@pytest.mark.guarantee("G12")
 @pytest.mark.parametrize("fault", PLANTED)
 async def test_one_right_too_many_is_noticed(world: Guarded, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rights, *PLANTED[fault])
@@ -123,11 +125,13 @@ async def test_one_right_too_many_is_noticed(world: Guarded, fault: str, monkeyp
         await asyncio.to_thread(nobody_does_both, world.users[world.writer.name])
 
 
+@pytest.mark.guarantee("G12")
 async def test_services_live_with_these_rights_and_the_relays_only_update_takes_the_mark_away(world: Guarded) -> None:
     await world.prepare()
     assert await changes_by_the_relay(world) == {"{'$unset': {'pending': 1}}"}
 
 
+@pytest.mark.guarantee("G12")
 async def test_another_update_by_the_relay_is_noticed(world: Guarded, monkeypatch: pytest.MonkeyPatch) -> None:
     publish = Relay._publish
 

@@ -19,6 +19,7 @@ def world(infra: Infra, tmp_path: Path) -> World:
     return World(infra, tmp_path)
 
 
+@pytest.mark.guarantee("G11")
 async def test_api_relay_and_worker_apart_do_what_one_process_does(world: World) -> None:
     async with (
         world.running(world.writer, role="api") as api,
@@ -54,6 +55,7 @@ async def test_what_must_rest_on_everything_waits_for_it_whoever_has_the_inbox(w
             await patient.database.close()
 
 
+@pytest.mark.guarantee("G2")
 async def test_a_second_relay_stands_by_and_takes_over(world: World) -> None:
     async with world.running(world.writer, role="api") as api, world.running(world.hearer, role="worker") as hearer:
         first, second = (world.runtime_of(world.writer, "relay", lease_seconds=1.5) for _ in range(2))

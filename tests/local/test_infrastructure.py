@@ -29,6 +29,7 @@ async def test_a_transaction_is_seen_whole_or_not_at_all(infra: Infra) -> None:
     client.close()
 
 
+@pytest.mark.guarantee("running")
 async def test_a_user_reaches_one_database_only(infra: Infra) -> None:
     mine, other = infra.database(), infra.database()
     client = AsyncIOMotorClient(mine.uri)

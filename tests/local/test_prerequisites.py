@@ -32,6 +32,7 @@ def test_jars_with_the_pinned_bytes_are_taken(folder: Path) -> None:
     broker.verify(folder, pin(folder))
 
 
+@pytest.mark.guarantee("running")
 def test_one_changed_byte_is_refused(folder: Path) -> None:
     pinned = pin(folder)
     (folder / "b.jar").write_bytes(b"B")

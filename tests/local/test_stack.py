@@ -83,6 +83,7 @@ def test_a_second_stack_on_the_same_data_is_refused(stack: Stack) -> None:
     assert stackfile.alive(stackfile.read(stack.data)) == ["mongod", "kafka"]
 
 
+@pytest.mark.guarantee("running")
 def test_it_starts_again_on_its_data_and_stops_without_trace(tmp_path: Path) -> None:
     with Stack(tmp_path) as first:
         first.start_servers()

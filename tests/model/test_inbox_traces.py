@@ -18,6 +18,7 @@ from tests.integration.kit import World
 from tests.model.explore import accepts
 from tests.model.inbox import State
 from tests.model.recording_inbox import RecordingInboxes, Shown
+from tests.planted.hearing import repeats_are_applied, without_a_fence
 
 pytestmark = pytest.mark.integration
 
@@ -46,6 +47,7 @@ async def record(infra: Infra, folder: Path, seed: int) -> RecordingInboxes:
     return recording
 
 
+@pytest.mark.guarantee("G3")
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_the_model_accepts_what_real_inboxes_do(infra: Infra, tmp_path: Path, seed: int) -> None:
     recording = await record(infra, tmp_path, seed)
@@ -62,20 +64,11 @@ def test_the_hard_cases_were_reached() -> None:
         assert REACHED[kind] >= 2, REACHED
 
 
-async def _without_a_fence(self: Inbox, moved: Any, timestamp: int, session: Any) -> None:
-    places = {self._key(p): offset for p, offset in moved.items()}
-    updates = [{"q": {"_id": key}, "u": {"$set": {"offset": offset}}} for key, offset in places.items()]
-    await self.database.update("checkpoints", updates, session)
+FAULTS = {"without a fence": (Inbox, "_advance", without_a_fence)}
+FAULTS["repeats are applied"] = (Folding, "_repeat", repeats_are_applied)
 
 
-def _repeats_are_applied(self: Folding, heard: Any, doc: Any) -> None:
-    self._apply(heard, doc)
-
-
-FAULTS = {"without a fence": (Inbox, "_advance", _without_a_fence)}
-FAULTS["repeats are applied"] = (Folding, "_repeat", _repeats_are_applied)
-
-
+@pytest.mark.guarantee("G3")
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_a_fault_planted_in_the_real_inbox_is_not_accepted(
     infra: Infra, tmp_path: Path, fault: str, monkeypatch: pytest.MonkeyPatch
@@ -88,6 +81,7 @@ async def test_a_fault_planted_in_the_real_inbox_is_not_accepted(
     assert rejected
 
 
+@pytest.mark.guarantee("G3")
 async def test_a_checkpoint_never_goes_back(infra: Infra, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The model's way there: a batch fails for what is in it, and while its records are tried one by one the partition
     is taken by somebody else, who reads on, and then by us again."""

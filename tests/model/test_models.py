@@ -74,6 +74,7 @@ def everything() -> Iterator[Everything]:
     yield found
 
 
+@pytest.mark.guarantee("G1", "G2", "G3")
 def test_no_interleaving_loses_reorders_or_repeats(everything: Everything) -> None:
     for name, explored in everything.all.items():
         assert explored.broken is None, f"{name}: {explored.broken}"
@@ -82,6 +83,7 @@ def test_no_interleaving_loses_reorders_or_repeats(everything: Everything) -> No
     assert states > 600_000
 
 
+@pytest.mark.guarantee("G1", "G2", "G3")
 def test_every_kind_of_step_was_taken(everything: Everything) -> None:
     relays: Counter[str] = sum((e.kinds for e in everything.relays.values()), Counter())
     inboxes: Counter[str] = sum((e.kinds for e in everything.inboxes.values()), Counter())
@@ -89,6 +91,7 @@ def test_every_kind_of_step_was_taken(everything: Everything) -> None:
     assert inboxes.keys() >= STEPS_OF_INBOXES and min(inboxes[kind] for kind in STEPS_OF_INBOXES) > 100
 
 
+@pytest.mark.guarantee("G1", "G2", "G3")
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_wrong_design_is_found_with_the_shortest_way_to_its_harm(mistake: str) -> None:
     broken = explore(MISTAKES[mistake]).broken
@@ -97,6 +100,7 @@ def test_a_wrong_design_is_found_with_the_shortest_way_to_its_harm(mistake: str)
     sys.stdout.write(f"{mistake}: {broken}\n")
 
 
+@pytest.mark.guarantee("G3")
 def test_the_real_folding_answers_as_the_model_does(everything: Everything) -> None:
     assert len(everything.asked) > 300
     assert _differing(everything.asked) == []
@@ -137,6 +141,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.guarantee("G3")
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_planted_in_the_real_folding_is_told_from_the_model(
     everything: Everything, fault: str, monkeypatch: pytest.MonkeyPatch

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from chassis.deciding.journal import Commit
 from chassis.distributing import relay as relay_file
 from chassis.distributing.relay import Relay
 from chassis.running.mongo import Database
@@ -18,6 +17,7 @@ from tests.infrastructure import Infra
 from tests.integration.kit import World
 from tests.model.explore import accepts
 from tests.model.recording import PAGE, Recording
+from tests.planted.relaying import mark_first, take_silence_for_an_answer
 
 pytestmark = pytest.mark.integration
 
@@ -44,6 +44,7 @@ async def record(infra: Infra, folder: Path, seed: int) -> Recording:
     return recording
 
 
+@pytest.mark.guarantee("G1", "G2")
 @pytest.mark.usefixtures("small_pages")
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_the_model_accepts_what_real_relays_do(infra: Infra, tmp_path: Path, seed: int) -> None:
@@ -66,22 +67,10 @@ def test_the_hard_cases_were_reached() -> None:
     assert REACHED["late"], REACHED  # and added what nobody had sent again by then
 
 
-async def _mark_first(self: Relay, producer: Any, lane: Any, commits: list[Commit]) -> int:
-    await self._marks.update_many({"_id": {"$in": [c.id for c in commits]}}, {"$unset": {"pending": 1}})
-    return await SEND(self, producer, lane, commits)
+FAULTS = {"mark before the answer": mark_first, "take silence for an answer": take_silence_for_an_answer}
 
 
-async def _take_silence_for_an_answer(self: Relay, producer: Any, lane: Any, commits: list[Commit]) -> int:
-    try:
-        return await SEND(self, producer, lane, commits)
-    except Exception:
-        return len(commits)
-
-
-SEND = Relay._send
-FAULTS = {"mark before the answer": _mark_first, "take silence for an answer": _take_silence_for_an_answer}
-
-
+@pytest.mark.guarantee("G1", "G2")
 @pytest.mark.usefixtures("small_pages")
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_a_fault_planted_in_the_real_relay_is_not_accepted(

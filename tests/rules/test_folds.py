@@ -9,6 +9,7 @@ import pytest
 from tests.rules.folds import KNOWN, SERVICES, digest, now, source
 
 
+@pytest.mark.guarantee("G5")
 @pytest.mark.parametrize("service", SERVICES)
 def test_folds_change_with_their_number_only(service: str) -> None:
     was, is_ = json.loads(KNOWN.read_text())[service], now()[service]
@@ -28,6 +29,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.guarantee("G5")
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_change_of_what_documents_are_made_of_is_seen(change: str) -> None:
     before, after, where = CHANGES[change]

@@ -34,6 +34,7 @@ def test_every_base_image_is_named_with_its_version() -> None:
     assert {KAFKA_IMAGE, MONGO_IMAGE} < set(named), "tests and docker-compose.yml run different servers"
 
 
+@pytest.mark.guarantee("running")
 def test_an_image_holds_contracts_chassis_and_one_service() -> None:
     copied = re.findall(r"^COPY (?!--from)(\S+) ", STAGES["requirements"] + STAGES["sources"], re.M)
     assert copied == ["requirements/${SERVICE}.txt", "contracts", "chassis", "services/${SERVICE}"]
@@ -51,6 +52,7 @@ def test_an_image_installs_only_what_is_locked_and_never_mongods_wheel() -> None
         assert all("--hash=sha256:" in each for each in re.split(r"\n(?=\S)", locked.strip()))
 
 
+@pytest.mark.guarantee("running")
 def test_an_image_runs_as_nobody() -> None:
     assert re.findall(r"^USER (\S+)", DOCKERFILE, re.M) == ["65534:65534"]
     assert "USER 65534:65534" in STAGES["service"]
@@ -80,6 +82,7 @@ def test_only_the_container_that_prepares_a_database_knows_who_may(service: str)
     assert told["COUNTERPOINT_MONGO_URI_FILE"] != told["COUNTERPOINT_RELAY_MONGO_URI_FILE"]
 
 
+@pytest.mark.guarantee("running")
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_may_do_nothing_it_does_not_need(service: str) -> None:
     container = CONTAINERS[service]

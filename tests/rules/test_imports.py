@@ -94,6 +94,7 @@ def test_the_chassis_knows_no_business_word(path: Path) -> None:
             assert name(path) in HOMES[top], f"{module} has its home in {sorted(HOMES[top])}"
 
 
+@pytest.mark.guarantee("running")
 @pytest.mark.parametrize("path", files("services"), ids=name)
 def test_a_service_imports_only_contracts_chassis_and_itself(path: Path) -> None:
     service = path.relative_to(ROOT).parts[1]

@@ -25,6 +25,7 @@ def routes(name: str) -> list[APIRoute]:
     return [r for r in service(name).router.routes if isinstance(r, APIRoute)]
 
 
+@pytest.mark.guarantee("people")
 @pytest.mark.parametrize("name", SERVICES)
 def test_every_route_has_a_policy_and_every_policy_a_route(name: str) -> None:
     operations = [r.name for r in routes(name)]

@@ -111,6 +111,7 @@ def least(id: str) -> int:
     return 0 if id.startswith(("hesitations", "follow_through/unconfirmed", "follow_through/dropped")) else 1
 
 
+@pytest.mark.guarantee("people")
 @given(seeds, st.sampled_from([5, 8]))
 @settings(max_examples=40, deadline=None)
 def test_an_attacker_who_reads_everything_learns_no_hidden_cell(seed: int, floor: int) -> None:

@@ -80,6 +80,7 @@ def test_the_next_period_is_published() -> None:
     given(SERIES, published(MARCH)).when(publish(april), may).then(published(april, may.date()))
 
 
+@pytest.mark.guarantee("people")
 @forall(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 20)), max_size=12))
 def test_no_day_is_ever_in_two_reports(wanted: list[tuple[int, int]]) -> None:
     state, start = SERIES.initial, date(2026, 1, 1)

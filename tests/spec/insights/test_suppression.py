@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -110,6 +111,7 @@ def assert_safe(cells: dict[CellId, Cell], sums: list[Sum]) -> None:
 counts = st.one_of(st.integers(0, 6), st.integers(0, 60))
 
 
+@pytest.mark.guarantee("people")
 @given(st.integers(1, 3).flatmap(lambda n: st.lists(st.tuples(*[counts] * n), min_size=1, max_size=7)))
 @settings(max_examples=150, deadline=None)
 def test_no_hidden_cell_of_any_table_can_be_worked_out(grid: list[tuple[int, ...]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
@@ -77,6 +78,7 @@ STEP = st.one_of(
 )  # fmt: skip
 
 
+@pytest.mark.guarantee("running")
 @for_all(st.lists(STEP, max_size=30))
 def test_no_taking_overruns_the_capacity(steps: list[SetSeats | TakeSeat | FreeSeat]) -> None:
     state = SEAT.initial
@@ -92,6 +94,7 @@ def test_no_taking_overruns_the_capacity(steps: list[SetSeats | TakeSeat | FreeS
         assert len(set(state.taken)) == len(state.taken)
 
 
+@pytest.mark.guarantee("running")
 def test_forming_writes_the_proposal_the_pair_and_both_seats_together() -> None:
     on = forming.form(PROPOSAL.fold([proposed]), 3, 4, NOW)
     pair = forming.pair_id(people.PROGRAM, ADA, OMAR)

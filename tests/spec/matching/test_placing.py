@@ -40,6 +40,7 @@ def test_two_who_suit_are_placed_with_every_term_explained() -> None:
     assert placed.score == sum(placed.terms.values())
 
 
+@pytest.mark.guarantee("people")
 @pytest.mark.parametrize(
     ("mentor", "executive", "rule"),
     [
@@ -61,6 +62,7 @@ def test_each_hard_rule_keeps_two_apart_and_is_named(
     assert {u.left["placeable"] for u in placement.unplaced} == {1}
 
 
+@pytest.mark.guarantee("people")
 def test_the_line_covers_the_reports_of_a_direct_report() -> None:
     """Ada reports to Ben, and Ben to Omar: her line names them both."""
     below = candidate("ada", 1, line=[BEN, OMAR])
@@ -85,6 +87,7 @@ def test_earlier_partners_do_not_meet_again() -> None:
     assert reasons(place(cohort([ada], [omar], barred=[(ADA, OMAR)])))[ADA] == "partner"
 
 
+@pytest.mark.guarantee("people")
 @pytest.mark.parametrize(
     ("what", "reason"), [({"charter": False}, "charter"), ({"line_complete": False}, "line_incomplete")]
 )

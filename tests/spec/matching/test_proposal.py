@@ -102,6 +102,7 @@ def test_what_was_not_approved_ends_with_the_round(past: tuple[people.Fact, ...]
     given(PROPOSAL, *past).when(AskConsent(side=Side.mentor, lapses=LATER), NOW).then(declined(DeclineCause.superseded))
 
 
+@pytest.mark.guarantee("people")
 def test_the_executive_is_asked_only_after_the_mentors_yes() -> None:
     given(PROPOSAL, *ASKED_MENTOR).when(yes(Side.executive), NOW).refused("not-asked")
     given(PROPOSAL, *ASKED_MENTOR).when(yes(Side.mentor), NOW).then(mentor_agreed, executive_asked)
@@ -115,6 +116,7 @@ def test_the_executive_alone_is_asked_where_the_rules_say_so() -> None:
     given(PROPOSAL, proposed, approved, executive_asked).when(yes(Side.executive), NOW).then(executive_agreed)
 
 
+@pytest.mark.guarantee("people")
 @pytest.mark.parametrize(
     ("past", "side"),
     [(ASKED_MENTOR, Side.mentor), (ASKED_EXECUTIVE, Side.executive), (ASKED_EXECUTIVE, Side.mentor)],

@@ -134,6 +134,7 @@ async def test_an_enrolment_task_that_meets_the_leaving_is_tried_again() -> None
     assert work.streams[ADAS_SEATS] == [adas_seat_gone]
 
 
+@pytest.mark.guarantee("people")
 async def test_who_leaves_is_let_go_from_pair_and_proposals_and_looks_like_any_other_end() -> None:
     work = Work(living_pair())
     work.streams[ADAS_PARTICIPATION].append(withdrawn)

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from itertools import pairwise
 
+import pytest
 from hypothesis import given as each
 from hypothesis import strategies as st
 
@@ -67,6 +68,7 @@ commands = st.one_of(
 )
 
 
+@pytest.mark.guarantee("running")
 @each(st.lists(commands, max_size=30))
 def test_no_two_sessions_ever_overlap(commands: list[HoldSlot | FreeSlot]) -> None:
     diary = DIARY.initial

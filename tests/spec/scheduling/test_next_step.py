@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+
 from contracts.fact import Fact
 from contracts.matching import PairFormed, PairReleased, ReleaseCause
 from contracts.scheduling import CancelCause, SessionCancelled
@@ -65,6 +67,7 @@ def test_a_pair_that_is_over_has_no_next_step() -> None:
     assert step(session(PROPOSED, SCHEDULED), over=True) is None
 
 
+@pytest.mark.guarantee("people")
 def test_how_a_pair_ended_cannot_be_told_from_what_is_kept_of_it() -> None:
     formed = PairFormed(
         program=PROGRAM,
