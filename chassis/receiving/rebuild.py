@@ -60,7 +60,8 @@ class Rebuild:
     """Fills one version behind the live one and changes over. `inbox(version, follows)` makes an inbox of the service;
     `prepared()` is called once the collection of the new version is there.
 
-    Only one may run for a service: with two, each owns a part of the partitions, and neither ever changes over.
+    Only one may run for a service (`chassis/running/rebuilding.py` holds a lease for it): with two, each owns a part of
+    the partitions, and neither ever changes over.
     """
 
     database: Database

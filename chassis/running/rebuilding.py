@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from chassis.receiving.rebuild import Cannot, Progress, Rebuild
+from chassis.running.lease import LeaseLost, Taken, lease
 
 if TYPE_CHECKING:
     from chassis.running.runtime import Runtime
@@ -27,7 +28,7 @@ async def main(runtime: Runtime) -> int:
     try:
         _tell(await job)
         return DONE
-    except Cannot as why:
+    except (Cannot, Taken, LeaseLost) as why:
         _tell({"refused": str(why)})
         return REFUSED
     except asyncio.CancelledError:
@@ -38,6 +39,11 @@ async def main(runtime: Runtime) -> int:
 
 
 async def _work(runtime: Runtime) -> dict[str, Any]:
+    async with lease(runtime.database, "rebuild"):
+        return await _alone(runtime)
+
+
+async def _alone(runtime: Runtime) -> dict[str, Any]:
     settings = runtime.settings
     rebuild = Rebuild(
         runtime.database,
