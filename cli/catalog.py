@@ -129,7 +129,7 @@ _STATES_HEAD = [
 def _fact(fact: type[Fact], heard: list[str]) -> list[str]:
     c, sample = fact.category, _sample(fact)
     where = f"topic `{c.topic}`, key" if c.topic else "published nowhere, stream"
-    facts = (c.audience.value.capitalize(), f"version {fact.v}", f"{where} `{_form(sample)}`", _heard_by(fact, heard))
+    facts = (c.audience.value.capitalize(), _versions(fact), f"{where} `{_form(sample)}`", _heard_by(fact, heard))
     return [
         f"### {fact.__name__}",
         "",
@@ -140,6 +140,12 @@ def _fact(fact: type[Fact], heard: list[str]) -> list[str]:
         *_fields(schema(fact)),
         *_example(sample),
     ]
+
+
+def _versions(fact: type[Fact]) -> str:
+    """The version that is said, and those before it, which are read for ever."""
+    before = ", ".join(f"[{v}](../contracts/schemas/{fact.__name__}.v{v}.json)" for v in range(1, fact.v))
+    return f"version {fact.v}" + (f" (before: {before})" if before else "")
 
 
 def _heard_by(fact: type[Fact], heard: list[str]) -> str:

@@ -22,7 +22,14 @@ class UnknownType(ValueError):
 
 
 class NewerVersion(Unreadable):
-    """A fact we know, in a version that is newer than this release: wait for the release, never guess."""
+    """A fact we know, in a version that is newer than this release: wait for the release, never guess.
+
+    `needs` is what that release reads: `<fact>:<version>`.
+    """
+
+    def __init__(self, type_: str, v: int, newest: int) -> None:
+        super().__init__(f"{type_} version {v} is newer than {newest}, the newest this release reads")
+        self.needs = f"{type_}:{v}"
 
 
 class Catalog:
@@ -53,6 +60,11 @@ class Catalog:
         if self.categories.setdefault(category.name, category) != category:
             raise ValueError(f"two services claim the category {category.name}")
 
+    @property
+    def reads(self) -> list[str]:
+        """Every fact in every version that this release reads, as `<fact>:<version>`."""
+        return [f"{name}:{v}" for name, fact in self.facts.items() for v in range(1, fact.v + 1)]
+
     def read(self, type_: str, v: int, data: str | bytes) -> Fact:
         """The fact in its newest model.
 
@@ -62,7 +74,7 @@ class Catalog:
         if model is None:
             raise UnknownType(type_)
         if v > model.v:
-            raise NewerVersion(f"{type_} version {v} is newer than {model.v}, the newest this release reads")
+            raise NewerVersion(type_, v, model.v)
         try:
             if v == model.v:
                 return model.model_validate_json(data)
@@ -76,6 +88,9 @@ class Catalog:
             fields = json.loads(data)
         except ValueError as wrong:
             raise Unreadable(f"{type_} version {v}: {wrong}") from None
-        for step in range(v, to):
-            fields = self.upcasts[type_, step](fields)
-        return dict(fields)
+        try:
+            for step in range(v, to):
+                fields = self.upcasts[type_, step](fields)
+            return dict(fields)
+        except Exception as wrong:  # any step may raise: only the fact's own stream waits
+            raise Unreadable(f"{type_} version {v} cannot be lifted: {type(wrong).__name__}: {wrong}") from None

@@ -136,14 +136,14 @@ class SessionCancelled(Fact, of=SESSION):
     sequence: Sequence
 
 
-class SessionHeld(Fact, of=SESSION):
+class SessionHeld(Fact, of=SESSION, v=2):
     """A session took place, as one side recorded. What was talked about is the pair's own and in no fact."""
 
     program: ProgramId
     session: SessionId
     pair: PairId
     number: Number
-    held: Instant
+    start: Instant
     minutes: Minutes
     channel: Channel
     recorded_by: Side

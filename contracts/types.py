@@ -14,8 +14,7 @@ ID_LENGTH = 26
 
 def instant_text(at: datetime) -> str:
     """`at` as UTC with exactly three decimals, so that the texts sort as the instants do."""
-    at = at.astimezone(UTC)
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def _to_milliseconds(at: datetime) -> datetime:

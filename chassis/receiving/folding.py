@@ -17,6 +17,8 @@ from contracts.streams import ORG
 from contracts.types import instant_text
 
 GAP = "gap"
+NEWER = "newer"
+"""Why a stream is parked that goes on by itself: when the version comes; when a release that reads it comes."""
 
 
 class NotDropped(Exception):
@@ -124,8 +126,10 @@ class Folding:
             rows = self._tasks.rows(heard, self._traces.get(e.id) or e.traceparent)
         except Exception as wrong:  # any fold may raise: only its own stream waits for somebody to look
             self._park(heard, doc)
-            reason = "unreadable" if heard.trouble else "failed"
+            reason = NEWER if heard.needs else "unreadable" if heard.trouble else "failed"
             self._stop(doc, reason, e.version, f"{type(wrong).__name__}: {wrong}"[:500])
+            if heard.needs:
+                doc["parked"]["needs"] = heard.needs
             return False
         doc |= {"v": e.version, "digest": e.digest, "doc": body, "at": instant_text(e.at)}
         self.changed[e.stream] = None

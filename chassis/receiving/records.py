@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel, ValidationError
 
 from chassis.receiving.views import StateView
-from contracts.catalog import Catalog, UnknownType
+from contracts.catalog import Catalog, NewerVersion, UnknownType
 from contracts.envelope import Envelope, Unreadable, from_headers
 from contracts.fact import Fact
 
@@ -36,12 +36,16 @@ class Record(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One fact as it arrived. `fact` is None where its type is unknown (it still counts) or `trouble` says why not."""
+    """One fact as it arrived. `fact` is None where its type is unknown (it still counts) or `trouble` says why not.
+
+    `needs` is the `<fact>:<version>` that a newer release reads and this one does not.
+    """
 
     envelope: Envelope
     raw: bytes
     fact: Fact | None
     trouble: str | None = None
+    needs: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,8 @@ def heard(envelope: Envelope, value: bytes, catalog: Catalog) -> Heard:
         return Heard(envelope, value, fact)
     except UnknownType:
         return Heard(envelope, value, None)
+    except NewerVersion as newer:
+        return Heard(envelope, value, None, str(newer), newer.needs)
     except Unreadable as wrong:
         return Heard(envelope, value, None, str(wrong))
 

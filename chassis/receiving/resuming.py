@@ -6,6 +6,7 @@ import asyncio
 import json
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -106,7 +107,10 @@ class Resuming:
         except Exception as error:  # what was folded cannot be written
             await self._database.collection(self._inbox.collection).update_one(
                 {"_id": stream, **PARKED_STREAM},
-                {"$set": {"parked.detail": f"{type(error).__name__}: {error}"[:500]}},
+                {
+                    "$set": {"parked.detail": f"{type(error).__name__}: {error}"[:500]},
+                    "$unset": {"parked.needs": ""},
+                },
             )
             doc = await self._parked_stream(stream)
             return _outcome(doc)
@@ -129,6 +133,17 @@ class Resuming:
                 items.append({"stream": stream, "trouble": str(busy)})
         tasks = await self._reopen({}) if not after else 0
         return {"items": items, "tasks": tasks, "next": streams[-1] if len(streams) == PAGE else None}
+
+    async def read_again(self) -> int:
+        """Try the streams again that an older release stopped at, where this one reads the fact; answers how many."""
+        query = {**PARKED_STREAM, "parked.needs": {"$in": self._inbox.catalog.reads}}
+        found = self._database.collection(self._inbox.collection).find(query, {"_id": 1}).hint("parked").limit(PAGE)
+        tried = 0
+        for doc in await found.to_list(None):
+            with suppress(NotParked, Conflict):  # it went on meanwhile, or the consumer has just changed it
+                await self.retry(doc["_id"])
+                tried += 1
+        return tried
 
     async def retry_task(self, task: str) -> None:
         """Give a parked task all its tries again. Raises `NotParked`."""

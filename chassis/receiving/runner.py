@@ -20,6 +20,7 @@ from chassis.receiving.tasks import COLLECTION, NotYet, Task
 from chassis.receiving.views import Views
 from chassis.running.mongo import ASCENDING, Document, IndexModel, PyMongoError
 from chassis.running.telemetry import METRICS, is_sampled, start, traceparent_of
+from contracts.catalog import NewerVersion
 from contracts.envelope import Unreadable
 from contracts.streams import parts
 
@@ -30,6 +31,7 @@ PAGE = 200
 ATTEMPTS = 12
 """Tries of a task that fails for no business reason; after them, some minutes later, it is parked."""
 _LEASE = timedelta(seconds=10)
+_FOR_A_RELEASE = timedelta(seconds=1)
 """How long a row stays with a process that has died. In real time, whatever the travelled clock says."""
 _CLOCK_CHECK = 5.0
 
@@ -184,6 +186,9 @@ class Runner:
         except NotYet as early:
             later = {"due": early.until} if early.until else {"not_before": now + timedelta(milliseconds=200)}
             await self._set(row, later | {"leased": None})
+            return False
+        except NewerVersion as newer:  # a newer release runs beside this one and will do it
+            await self._set(row, {"not_before": now + _FOR_A_RELEASE, "leased": None, "error": str(newer)[:500]})
             return False
         except Exception as error:
             await self._failed(row, error, now)

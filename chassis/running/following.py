@@ -15,6 +15,8 @@ from chassis.running.parts import Parts
 from chassis.running.settings import Role, Settings
 
 FOLLOW_SECONDS = 0.25
+READ_AGAIN_SECONDS = 2.0
+"""In a rolling upgrade old and new workers hear side by side: what the old ones park waits this long at most."""
 _log = logging.getLogger("counterpoint")
 
 
@@ -67,6 +69,13 @@ class Following:
         while True:
             await asyncio.sleep(FOLLOW_SECONDS)
             await self.look()
+
+    async def read_again(self) -> None:
+        """Go on for ever with what an older release could not read, as soon as it is parked."""
+        while True:
+            await asyncio.sleep(READ_AGAIN_SECONDS)
+            if "inbox" not in self._parts.waiting:
+                await self.resuming.read_again()
 
     async def look(self) -> None:
         """Look once which version is live, and change over to it."""

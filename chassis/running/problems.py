@@ -15,6 +15,7 @@ from chassis.deciding.commands import Conflict, KeyReused, Stale
 from chassis.deciding.decider import Refused
 from chassis.running.auth import BadToken
 from chassis.running.mongo import PyMongoError
+from contracts.catalog import NewerVersion
 
 TYPE = "urn:counterpoint:problem:"
 _log = logging.getLogger("counterpoint.http")
@@ -71,6 +72,8 @@ def install(app: FastAPI) -> None:
                 return Problem(412, "stale", f"{error}; read it again and repeat with the new ETag")
             case KeyReused():
                 return Problem(422, "idempotency-key-reused", f"{error}; use a new key for a new request")
+            case NewerVersion():
+                return later("newer-release", f"{error}; a newer release of this service is being brought out", 5)
             case Conflict():
                 return later("conflict", str(error))
             case BadToken():
@@ -89,7 +92,7 @@ def install(app: FastAPI) -> None:
         return to_problem(error).response()
 
     handled = (Problem, Refused, Stale, KeyReused, Conflict, BadToken, RequestValidationError, HTTPException)
-    for kind in (*handled, PyMongoError, Exception):
+    for kind in (*handled, NewerVersion, PyMongoError, Exception):
         app.add_exception_handler(kind, handle)
 
 

@@ -178,6 +178,8 @@ class Runtime:
         if role is not Role.relay:
             await self.parts.until_done("versions", self.following.look)
             self.parts.for_ever("versions", self.following.run)
+        if role.does(Role.worker):
+            self.parts.for_ever("newer", self.following.read_again)
         self.parts.for_ever("figures", self._report)
         gc.collect()
         gc.freeze()

@@ -57,7 +57,7 @@ async def go_on(fact: SessionHeld, work: Work) -> None:
     if fact.number >= journey.sessions:
         await work.run(On(JOURNEY, JOURNEY.stream(work.scope, fact.pair), CompleteJourney(held=fact.number)))
         return
-    around = fact.held + timedelta(weeks=journey.cadence_weeks)
+    around = fact.start + timedelta(weeks=journey.cadence_weeks)
     await work.run(await _proposal(work, pair, journey.minutes, number=fact.number + 1, around=around))
 
 

@@ -88,4 +88,6 @@ async def test_who_has_lost_it_stops(infra: Infra) -> None:
                 await ours.collection(COLLECTION).update_one({"_id": "rebuild"}, {"$set": {"owner": "another"}})
                 async with asyncio.timeout(30):
                     await asyncio.sleep(60)
-        assert await ours.collection(COLLECTION).count_documents({"owner": "another"}) == 1, "it took what is not its own"
+        assert await ours.collection(COLLECTION).count_documents({"owner": "another"}) == 1, (
+            "it took what is not its own"
+        )

@@ -176,7 +176,7 @@ def _(command: HoldSession, session: Session, now: datetime) -> list[Fact]:
         raise Refused("not-begun", "A session can be recorded once its time has come; move it if you met earlier.")
     return [
         SessionHeld(
-            **_ids(session), held=start, minutes=command.minutes, channel=command.channel, recorded_by=command.by
+            **_ids(session), start=start, minutes=command.minutes, channel=command.channel, recorded_by=command.by
         )
     ]
 

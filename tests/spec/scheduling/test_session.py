@@ -115,7 +115,7 @@ def test_it_is_held_once_its_time_has_come() -> None:
 
 def test_what_was_moved_is_held_at_its_new_time() -> None:
     given(S, PROPOSED, SCHEDULED, MOVED).when(HOLD, START).refused("not-begun")
-    expected = SessionHeld(**{**HELD.model_dump(), "held": LATER})
+    expected = SessionHeld(**{**HELD.model_dump(), "start": LATER})
     given(S, PROPOSED, SCHEDULED, MOVED).when(HOLD, LATER).then(expected)
 
 

@@ -21,4 +21,4 @@ ABOUT = {"program": PROGRAM, "session": SESSION, "pair": PAIR, "number": 1}
 WINDOWS = [Window(start=START + timedelta(days=d), minutes=45, fit=Fit.both) for d in (0, 2, 7)]
 PROPOSED = SessionProposed(**ABOUT, windows=WINDOWS, answer_by=NOW + timedelta(days=7))
 SCHEDULED = SessionScheduled(**ABOUT, start=START, minutes=45, channel=Channel.video, sequence=0)
-HELD = SessionHeld(**ABOUT, held=START, minutes=50, channel=Channel.phone, recorded_by=Side.mentor)
+HELD = SessionHeld(**ABOUT, start=START, minutes=50, channel=Channel.phone, recorded_by=Side.mentor)
