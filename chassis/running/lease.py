@@ -1,4 +1,4 @@
-"""A lease on the database's clock: of all processes of a service one does a thing at a time, and a dead one loses it."""
+"""A lease on the database's clock: one process of a service does a thing at a time, and a dead one loses it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from chassis.running.mongo import Database, Document, DuplicateKeyError, PyMongoError
 
 COLLECTION = "leases"
+_NEVER = datetime.fromtimestamp(0, UTC)
 SECONDS = 30.0
 """How long a lease lasts that is not renewed: what a dead process holds up whoever wants to do the same."""
 
@@ -40,7 +41,7 @@ async def lease(database: Database, what: str, seconds: float = SECONDS) -> Asyn
 
     async def keep() -> None:
         nonlocal lost
-        while await _keeps(database, what, owner, seconds):
+        while await _keeps(database, what, owner, seconds):  # noqa: ASYNC110 - it renews
             await asyncio.sleep(seconds / 3)
         lost = True
         if doing is not None:
@@ -57,24 +58,22 @@ async def lease(database: Database, what: str, seconds: float = SECONDS) -> Asyn
     finally:
         keeping.cancel()
         with suppress(PyMongoError):
-            await database.collection(COLLECTION).delete_one({"_id": what, "owner": owner})
+            back = {"$set": {"owner": None, "until": _NEVER}}
+            await database.collection(COLLECTION).update_one({"_id": what, "owner": owner}, back)
 
 
 async def _take(database: Database, what: str, owner: str, seconds: float) -> None:
     await database.create(COLLECTION)
     leases = database.collection(COLLECTION)
-    nobody = {"_id": what, "owner": None, "until": datetime.fromtimestamp(0, UTC)}
-    with suppress(DuplicateKeyError):
+    nobody = {"owner": None, "by": "", "since": _NEVER, "until": _NEVER}
+    with suppress(DuplicateKeyError):  # another process was quicker
         await leases.update_one({"_id": what}, {"$setOnInsert": nobody}, upsert=True)
     by = f"{socket.gethostname()}, process {os.getpid()},"
     ours = {"owner": owner, "by": {"$literal": by}, "since": "$$NOW"}
     free = {"_id": what, "$expr": {"$lt": ["$until", "$$NOW"]}}
     taken = await leases.update_one(free, [{"$set": ours | _until(seconds)}])
     if not taken.matched_count:
-        held = await leases.find_one({"_id": what})
-        if held is None:  # given back at this moment
-            return await _take(database, what, owner, seconds)
-        raise Taken(what, held)
+        raise Taken(what, await leases.find_one({"_id": what}))
 
 
 async def _keeps(database: Database, what: str, owner: str, seconds: float) -> bool:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from types import ModuleType
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import create_model
 
-from contracts.catalog import Catalog, NewerVersion, UnknownType
+from contracts.catalog import Catalog, NewerVersion, UnknownType, Upcast
 from contracts.envelope import Unreadable
 from contracts.fact import Fact
 from contracts.streams import Audience, Category
@@ -70,3 +75,60 @@ def test_two_facts_cannot_have_one_name() -> None:
     vars(twin).update(vars(PETS))
     with pytest.raises(ValueError, match="two facts are called CatFed"):
         Catalog([PETS, twin], UPCASTS)
+
+
+Fields = dict[str, int]
+names = st.sampled_from("abcdef")
+
+
+@st.composite
+def changes(draw: st.DrawFn, fields: tuple[str, ...]) -> tuple[Upcast, tuple[str, ...]]:
+    """One step of a chain, and which fields there are after it."""
+    kind = draw(st.sampled_from(["rename", "scale", "drop", "derive"]))
+    field, name = draw(st.sampled_from(fields)), draw(names.filter(lambda n: n not in fields))
+    factor = draw(st.integers(2, 9))
+    match kind:
+        case "rename":
+            rest = tuple(f for f in fields if f != field)
+            return lambda f: {**{k: f[k] for k in rest}, name: f[field]}, (*rest, name)
+        case "scale":
+            return lambda f: {**f, field: f[field] * factor}, fields
+        case "drop" if len(fields) > 1:
+            rest = tuple(f for f in fields if f != field)
+            return lambda f: {k: f[k] for k in rest}, rest
+    return lambda f: {**f, name: f[field] + factor}, (*fields, name) if len(fields) < 5 else fields
+
+
+@pytest.mark.guarantee("G6")
+@given(data=st.data())
+def test_a_chain_of_any_length_reads_every_version_as_if_each_step_had_been_written(data: st.DataObject) -> None:
+    there: tuple[str, ...] = ("a", "b")
+    first = {name: data.draw(st.integers(0, 1000)) for name in there}
+    written: list[Fields] = [first]
+    upcasts: dict[tuple[str, int], Upcast] = {}
+    for v in range(1, data.draw(st.integers(3, 7))):
+        upcasts["CatWalked", v], there = data.draw(changes(there))
+        written.append({k: n for k, n in upcasts["CatWalked", v](written[-1]).items() if k in there})
+    fields: dict[str, Any] = dict.fromkeys(there, (int, ...))
+    module = ModuleType(__name__)
+    walked = create_model(
+        "CatWalked", __base__=Fact, __module__=__name__, __cls_kwargs__={"of": CAT, "v": len(written)}, **fields
+    )
+    vars(module).update(CatWalked=walked)
+    catalog = Catalog([module], upcasts)
+    assert catalog.facts["CatWalked"].v >= 3
+    for v, said in enumerate(written, 1):
+        assert catalog.read("CatWalked", v, json.dumps(said)) == walked(**written[-1])
+        if there_is_less := dict(list(said.items())[1:]):
+            try:
+                assert catalog.read("CatWalked", v, json.dumps(there_is_less)) == walked(**written[-1])
+            except Unreadable:
+                continue  # what is missing is missed; where it was not needed, nothing changes
+
+
+def test_an_upcast_that_raises_makes_its_fact_unreadable() -> None:
+    catalog = Catalog([PETS], UPCASTS)
+    with pytest.raises(Unreadable, match="version 1 cannot be lifted: KeyError: 'pounds'"):
+        catalog.read("CatFed", 1, '{"cat":7}')
+    with pytest.raises(Unreadable, match="cannot be lifted"):
+        catalog.read("CatFed", 1, "[1]")

@@ -24,6 +24,7 @@ from services.scheduling.service import SERVICE as SCHEDULING
 from services.scheduling.sessions.session import SESSION
 from tests.contracts import kept
 
+pytestmark = pytest.mark.guarantee("G6")
 AT = datetime(2027, 3, 18, 15, 20, tzinfo=UTC)
 steps = pytest.mark.parametrize(("name", "v"), sorted(UPCASTS), ids=lambda x: str(x))
 

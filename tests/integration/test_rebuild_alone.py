@@ -19,7 +19,7 @@ from chassis.running.mongo import Database
 from tests.infrastructure import Infra
 from tests.integration.kit import World, until
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.guarantee("G5")]
 
 
 @asynccontextmanager
@@ -67,9 +67,8 @@ async def test_a_dead_holder_loses_it_and_a_living_one_keeps_it(infra: Infra) ->
             with pytest.raises(Taken):
                 async with lease(ours, "rebuild"):
                     pass
-        await ours.collection(COLLECTION).insert_one(
-            {"_id": "rebuild", "owner": "dead", "by": "somewhere", "since": await ours.now(), "until": await ours.now()}
-        )
+        dead = {"owner": "dead", "by": "somewhere", "since": await ours.now(), "until": await ours.now()}
+        await ours.collection(COLLECTION).update_one({"_id": "rebuild"}, {"$set": dead})
 
         async def free() -> bool:
             try:

@@ -18,7 +18,7 @@ from tests.infrastructure import Infra
 from tests.integration.kit import World, until
 from tests.integration.releases import Newer, in_hundredths
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.guarantee("G6")]
 
 
 @pytest.fixture
