@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from pydantic import create_model
 
@@ -100,6 +100,7 @@ def changes(draw: st.DrawFn, fields: tuple[str, ...]) -> tuple[Upcast, tuple[str
 
 
 @pytest.mark.guarantee("G6")
+@settings(deadline=None, phases=(Phase.generate,))  # shrinking a chain takes minutes and shows no more
 @given(data=st.data())
 def test_a_chain_of_any_length_reads_every_version_as_if_each_step_had_been_written(data: st.DataObject) -> None:
     there: tuple[str, ...] = ("a", "b")
