@@ -78,10 +78,13 @@ def free_at(windows: list[WeeklyWindow], zone: ZoneInfo, at: datetime) -> bool:
 def test_it_agrees_with_walking_through_the_weeks(
     ours: list[WeeklyWindow], here: str, theirs: list[WeeklyWindow], there: str, minutes: int
 ) -> None:
-    """Quarter hour by quarter hour, over a week of each season (none of them holds a change of the clocks)."""
+    """Quarter hour by quarter hour, over a week of each season, none of which holds a change of the clocks.
+
+    Berlin changes on 25 October at 1:00 UTC, New York on 1 November at 6:00 UTC: the week between begins on a Sunday.
+    """
     clocks = ZoneInfo(here), ZoneInfo(there)
     least, fits = WEEK * 15, True
-    weeks = [datetime(2026, 9, 7, tzinfo=UTC), datetime(2026, 10, 26, tzinfo=UTC), datetime(2026, 11, 9, tzinfo=UTC)]
+    weeks = [datetime(2026, 9, 7, tzinfo=UTC), datetime(2026, 10, 25, 2, tzinfo=UTC), datetime(2026, 11, 9, tzinfo=UTC)]
     for start in weeks:
         times = [start + timedelta(minutes=15 * q) for q in range(WEEK)]
         both = [free_at(ours, clocks[0], t) and free_at(theirs, clocks[1], t) for t in times]
