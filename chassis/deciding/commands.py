@@ -1,4 +1,4 @@
-"""The command handler: load the streams, decide, insert. Two round trips where one stream is touched."""
+"""The command handler: decide, insert. One round trip where one stream is touched that is remembered, else two."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from chassis.deciding.decider import Aggregate, On, S
-from chassis.deciding.journal import GENESIS, LARGEST_COMMIT, UNKNOWN_BODY, Commit, Event, Journal, Meta
+from chassis.deciding.journal import LARGEST_COMMIT, UNKNOWN_BODY, Commit, Event, Journal, Meta
+from chassis.deciding.memory import Head, Memory
 from chassis.running.mongo import Database, DuplicateKeyError, Session, is_transient
 from chassis.running.telemetry import METRICS
 from contracts.catalog import Catalog
@@ -96,8 +97,8 @@ def random_id(prefix: str) -> str:
 
 
 def new_commit_id() -> str:
-    """Sortable by time, unique by chance: 48 bits of milliseconds and 80 of randomness."""
-    return f"{int(time.time() * 1000):012x}{secrets.token_hex(10)}"
+    """Sortable by time, unique by chance: 48 bits of milliseconds and 80 of randomness, which need not be secret."""
+    return f"{int(time.time() * 1000):012x}{random.getrandbits(80):020x}"
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,16 @@ class Outcome:
     repeated: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a command makes of one stream: the commit, its facts, the head after it, and whether others hear of it."""
+
+    commit: Commit
+    facts: tuple[Fact, ...]
+    head: Head
+    pending: bool
+
+
 @dataclass
 class Commands:
     """Runs commands of one service. `wake` is called after every commit so that the relay need not poll."""
@@ -118,6 +129,7 @@ class Commands:
     database: Database
     now: Callable[[], datetime]
     wake: Callable[[], None] = lambda: None
+    _memory: Memory = field(default_factory=Memory)
 
     async def run(self, origin: Origin, *on: On, also: Sequence[Write] = ()) -> Outcome:
         """Decide each stream's command; write all or nothing.
@@ -154,11 +166,7 @@ class Commands:
 
     async def _attempt(self, origin: Origin, on: Sequence[On], also: Sequence[Write]) -> Outcome:
         if len(on) == 1 and not also:
-            found = await self.journal.load([on[0].stream])
-            commits, outcome = self._decide(origin, on, found)
-            for commit in commits:
-                with self._patience():
-                    await self.journal.append(commit, pending=self._pending(on[0]))
+            outcome = await self._remembered(origin, on[0]) or await self._loaded(origin, on[0])
         else:
             outcome = await self._in_transaction(origin, on, also)
         if outcome.facts and not outcome.repeated:
@@ -166,17 +174,60 @@ class Commands:
             self.wake()
         return outcome
 
+    async def _remembered(self, origin: Origin, on: On) -> Outcome | None:
+        """Decide on what is remembered of the stream; None where only the journal can answer."""
+        head = self._memory.take(on.stream)
+        if head is None:
+            return None
+        try:
+            made = self._decided(origin, on, head, self.now())
+        except Exception:  # a rule, or another version than the caller saw: perhaps no longer so
+            return None
+        if made is None:
+            return None
+        try:
+            await self._append(made)
+        except DuplicateKeyError:  # somebody wrote this stream, or this command was done before
+            return None
+        return self._written([made])
+
+    async def _loaded(self, origin: Origin, on: On) -> Outcome:
+        """Decide on what the journal says."""
+        found = await self.journal.load([on.stream])
+        if repeated := self._repeated(origin, found):
+            return repeated
+        made = self._decided(origin, on, self._head(on, found), self.now())
+        if made is None:
+            return Outcome()
+        await self._append(made)
+        return self._written([made])
+
+    async def _append(self, made: Made) -> None:
+        with self._patience():
+            await self.journal.append(made.commit, pending=made.pending)
+
     async def _in_transaction(self, origin: Origin, on: Sequence[On], also: Sequence[Write]) -> Outcome:
         async with self.database.transaction() as session:
             found = await self.journal.load([o.stream for o in on], session)
-            commits, outcome = self._decide(origin, on, found)
-            pending = {o.stream: self._pending(o) for o in on}
-            for commit in commits:
-                await self.journal.append(commit, pending=pending[commit.stream], session=session)
-            if commits:
+            if repeated := self._repeated(origin, found):
+                return repeated
+            now = self.now()
+            every = [made for o in on if (made := self._decided(origin, o, self._head(o, found), now))]
+            for made in every:
+                await self.journal.append(made.commit, pending=made.pending, session=session)
+            if every:
                 for write in also:
                     await write(session)
-        return outcome
+        return self._written(every)
+
+    def _written(self, every: Sequence[Made]) -> Outcome:
+        """What was done, now that the journal has it."""
+        for made in every:
+            self._memory.put(made.commit.stream, made.head)
+        return Outcome(
+            tuple(f"{made.commit.stream}@{made.commit.last}" for made in every),
+            tuple(fact for made in every for fact in made.facts),
+        )
 
     @contextmanager
     def _patience(self) -> Iterator[None]:
@@ -193,38 +244,38 @@ class Commands:
             for look in looks:
                 look.add_done_callback(lambda done: done.cancelled() or done.exception())
 
-    def _decide(self, origin: Origin, on: Sequence[On], found: dict[str, list[Commit]]) -> tuple[list[Commit], Outcome]:
-        repeated = [c for o in on for c in found[o.stream] if c.command_id == origin.command_id]
-        if repeated:
-            if any(c.body_digest not in (origin.body_digest, UNKNOWN_BODY) for c in repeated):
-                raise KeyReused("this idempotency key was used with another body")
-            known = tuple(f for c in repeated for f in c.facts(self.catalog))
-            return [], Outcome(tuple(f"{c.stream}@{c.last}" for c in repeated), known, repeated=True)
-        now = self.now()
-        made: list[Commit] = []
-        all_facts: list[Fact] = []
-        for o in on:
-            commits = found[o.stream]
-            version = commits[-1].last if commits else 0
-            if o.expect is not None and o.expect != version:
-                raise Stale(o.stream, o.expect, version)
-            facts = o.aggregate.decide(o.command, self._fold(o.aggregate, commits), now)
-            if facts:
-                made.append(_commit(origin, o, facts, commits, now))
-                all_facts += facts
-        return made, Outcome(tuple(f"{c.stream}@{c.last}" for c in made), tuple(all_facts))
+    def _repeated(self, origin: Origin, found: dict[str, list[Commit]]) -> Outcome | None:
+        """What this command did when it came before; None where it did not."""
+        commits = [c for stream in found.values() for c in stream if c.command_id == origin.command_id]
+        if not commits:
+            return None
+        if any(c.body_digest not in (origin.body_digest, UNKNOWN_BODY) for c in commits):
+            raise KeyReused("this idempotency key was used with another body")
+        known = tuple(f for c in commits for f in c.facts(self.catalog))
+        return Outcome(tuple(f"{c.stream}@{c.last}" for c in commits), known, repeated=True)
+
+    def _head(self, on: On, found: dict[str, list[Commit]]) -> Head:
+        commits = found[on.stream]
+        return Head.of(commits, self._fold(on.aggregate, commits))
 
     @staticmethod
-    def _pending(on: On) -> bool:
-        return on.aggregate.category.audience is not Audience.sealed
+    def _decided(origin: Origin, on: On, head: Head, now: datetime) -> Made | None:
+        """What follows from the command; None where nothing does."""
+        if on.expect is not None and on.expect != head.version:
+            raise Stale(on.stream, on.expect, head.version)
+        facts = on.aggregate.decide(on.command, head.state, now)
+        if not facts:
+            return None
+        commit = _commit(origin, on, facts, head, now)
+        after = Head.of([commit], on.aggregate.fold(facts, head.state))
+        return Made(commit, tuple(facts), after, on.aggregate.category.audience is not Audience.sealed)
 
 
-def _commit(origin: Origin, on: On, facts: Sequence[Fact], before: Sequence[Commit], now: datetime) -> Commit:
+def _commit(origin: Origin, on: On, facts: Sequence[Fact], head: Head, now: datetime) -> Commit:
     scope = parts(on.stream)[0]
     for fact in facts:
         if fact.category != on.aggregate.category or fact.scope != scope:
             raise TypeError(f"{type(fact).__name__} does not belong on {on.stream}")
-    last = before[-1] if before else None
     events = tuple(Event(type(f).__name__, f.v, f.encode()) for f in facts)
     if sum(len(e.data) for e in events) > LARGEST_COMMIT:
         raise ValueError(f"a commit on {on.stream} would be larger than {LARGEST_COMMIT} bytes")
@@ -234,11 +285,11 @@ def _commit(origin: Origin, on: On, facts: Sequence[Fact], before: Sequence[Comm
     return Commit(
         id=secrets.token_hex(16) if origin.anonymous else new_commit_id(),
         stream=on.stream,
-        first=last.last + 1 if last else 1,
+        first=head.version + 1,
         command_id=origin.command_id,
         body_digest=origin.body_digest,
-        previous=last.digest if last else GENESIS,
-        at=max(at, last.at) if last else at,
+        previous=head.digest,
+        at=max(at, head.at) if head.at else at,
         meta=Meta(origin.correlation, origin.causation, origin.traceparent, origin.actor),
         events=events,
     )

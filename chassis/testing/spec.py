@@ -41,9 +41,13 @@ class Given:
         """Decide `command` at `now`."""
         state = self.aggregate.fold(self.past)
         try:
-            return When(self.aggregate.decide(command, state, now), None)
+            facts = self.aggregate.decide(command, state, now)
         except Refused as refusal:
             return When(None, refusal)
+        read = [type(fact).model_validate_json(fact.encode()) for fact in facts]
+        remembered, loaded = (self.aggregate.fold(each, state) for each in (facts, read))
+        assert remembered == loaded, "the state after these facts is another one once they were written and read"
+        return When(facts, None)
 
 
 def given(aggregate: Aggregate[Any], *past: Fact) -> Given:
