@@ -20,7 +20,8 @@ class Documents:
 
     async def prepare(self) -> None:
         """Create the index."""
-        await self._database.index(COLLECTION, [IndexModel([("kind", ASCENDING), ("scope", ASCENDING)], name="scope")])
+        key = [("scope", ASCENDING), ("kind", ASCENDING), ("_id", ASCENDING)]
+        await self._database.index(COLLECTION, [IndexModel(key, name="kinds")])
 
     def put(self, kind: str, scope: str, id: str, doc: Mapping[str, Any]) -> Write:
         """Insert or replace a document, in the transaction of a commit."""
@@ -45,7 +46,7 @@ class Documents:
         """Documents of a kind in a scope whose fields match `where`, by id."""
         if not scope:
             raise ValueError(f"a query of {kind} needs a scope")
-        query = {"kind": kind, "scope": scope} | {f"doc.{k}": v for k, v in (where or {}).items()}
+        query = {"scope": scope, "kind": kind} | {f"doc.{k}": v for k, v in (where or {}).items()}
         docs = await self._collection.find(query, batch_size=5000).sort("_id", 1).limit(limit).to_list(None)
         return [d["doc"] for d in docs]
 

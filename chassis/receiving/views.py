@@ -80,17 +80,17 @@ class Views:
         self._documents = database.collection(collection)
 
     async def prepare(self) -> None:
-        """Create the indexes: the scope comes first in each."""
+        """Create the indexes: the scope comes first in each, and the `_id` last, by which every list is sorted."""
         models = [
             IndexModel(
-                [("view", ASCENDING), ("scope", ASCENDING), (f"doc.{field}", ASCENDING)],
-                name=f"{view.name}.{field}",
+                [("scope", ASCENDING), ("view", ASCENDING), (f"doc.{field}", ASCENDING), ("_id", ASCENDING)],
+                name=f"{view.name} by {field}",
                 partialFilterExpression={"view": view.name},
             )
             for view in self._views.values()
             for field in view.indexes
         ]
-        models.append(IndexModel([("view", ASCENDING), ("scope", ASCENDING), ("_id", ASCENDING)], name="scope"))
+        models.append(IndexModel([("scope", ASCENDING), ("view", ASCENDING), ("_id", ASCENDING)], name="rows"))
         models.append(IndexModel([("parked.since", ASCENDING)], name="parked", partialFilterExpression=PARKED_STREAM))
         await self._database.index(self.collection, models)
 
@@ -105,8 +105,14 @@ class Views:
 
     async def latest(self, view: StateView[M], key: str) -> M | None:
         """One state document by its key; None where there is none or it was erased."""
-        doc = await self._documents.find_one({"_id": view.id_of(key), "view": view.name})
-        return None if doc is None or doc["doc"] is None else view.model.model_validate(doc["doc"])
+        return (await self.latest_of(view, [key])).get(key)
+
+    async def latest_of(self, view: StateView[M], keys: Iterable[str]) -> dict[str, M]:
+        """Several state documents by their keys; those that are not there or were erased are missing."""
+        ids = {view.id_of(key): key for key in keys}
+        found = self._documents.find({"_id": {"$in": list(ids)}, "view": view.name}, batch_size=5000)
+        docs: list[Document] = await found.to_list(None)
+        return {ids[d["_id"]]: view.model.model_validate(d["doc"]) for d in docs if d["doc"] is not None}
 
     async def find(
         self,
@@ -133,7 +139,7 @@ class Views:
     ) -> list[Document]:
         if not scope:
             raise ValueError(f"a query of {name} needs a scope")
-        query: Document = {"view": name, "scope": scope}
+        query: Document = {"scope": scope, "view": name}
         query |= {f"doc.{field}": value for field, value in (where or {}).items()}
         if after:
             query["_id"] = {"$gt": after}

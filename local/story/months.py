@@ -94,7 +94,7 @@ async def first_month(story: Story) -> None:
 
 async def raise_ideas(story: Story) -> None:
     """Ideas on the boards become commitments with an owner and a date; some are done, and confirmed by the mentor."""
-    await together(_follow_through(story, pair, i) for i, pair in enumerate(story.pairs[:IDEAS]))
+    await together(follow_through(story, pair, i) for i, pair in enumerate(story.pairs[:IDEAS]))
     await story.web.refused(403, FOUNDER, "GET", "scheduling", story.at(f"/pairs/{story.pairs[0].id}/board"))
     story.tell.line(
         f"Boards: {IDEAS} ideas, {COMMITTED} committed, {STARTED} started, {EVIDENCED} evidenced, "
@@ -102,7 +102,7 @@ async def raise_ideas(story: Story) -> None:
     )
 
 
-async def _follow_through(story: Story, pair: Pair, number: int) -> None:
+async def follow_through(story: Story, pair: Pair, number: int) -> None:
     says = story.cast.says
     mentor, executive = pair.mentor.login, pair.executive.login
 

@@ -138,7 +138,7 @@ PARTICIPATIONS = View(
     frozenset({MentorEnrolled, ExecutiveEnrolled, CharterAccepted, AvailabilityDeclared, ParticipantWithdrawn}),
 )
 PAIRS = View("pairs", matching.PAIR, PairRow, _pair, frozenset({PairFormed, PairReleased}), ("mentor", "executive"))
-PROFILES = StateView("profiles", profiles.PROFILES, Profile, indexes=("subject", "person"))
+PROFILES = StateView("profiles", profiles.PROFILES, Profile, indexes=("subject",))
 
 VIEWS = (PROGRAMS, ROLES, INVITATIONS, PARTICIPATIONS, PAIRS)
 STATES = (PROFILES,)

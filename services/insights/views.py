@@ -8,7 +8,7 @@ from chassis.receiving.views import StateView, View
 from contracts import enrollment, matching, profiles, scheduling
 from services.insights import rows
 
-PROFILES = StateView("profiles", profiles.PROFILES, profiles.Profile, indexes=("subject", "person"))
+PROFILES = StateView("profiles", profiles.PROFILES, profiles.Profile, indexes=("subject",))
 REFERENCES = StateView("references", profiles.REFERENCE, profiles.Reference)
 STATES: tuple[StateView[Any], ...] = (PROFILES, REFERENCES)
 

@@ -75,6 +75,7 @@ async def show_round(ctx: Context, program: ProgramId, round: RoundId) -> Respon
 async def list_proposals(
     ctx: Context, program: ProgramId, round: RoundId, after: ProposalId | None = None, limit: Limit = 100
 ) -> dict[str, Any]:
+    await _round(ctx, program, round)
     beyond = PROPOSAL.stream(program, after) if after else None
     found = await ctx.views.find(PROPOSALS, program, {"round": round}, limit=limit + 1, after=beyond)
     shown = {"proposal", "mentor", "executive", "score", "terms", "verdict", "state"}

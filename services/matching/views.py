@@ -132,7 +132,7 @@ PAIRS = View(
     frozenset({PairFormed, PairReleased}),
     indexes=("mentor", "executive"),
 )
-PROFILES = StateView("profiles", profiles.PROFILES, Profile, indexes=("subject", "person"))
+PROFILES = StateView("profiles", profiles.PROFILES, Profile, indexes=("subject",))
 
 VIEWS = (PROGRAMS, ROLES, PARTICIPATIONS, PROPOSALS, PAIRS)
 STATES = (PROFILES,)

@@ -11,7 +11,8 @@ from fastapi.responses import JSONResponse
 from chassis.receiving.views import LARGEST_PAGE, Found
 from chassis.running.http import Context, Ctx, Response
 from contracts import matching
-from contracts.streams import ORG, parts
+from contracts.profiles import person_key
+from contracts.streams import parts
 from contracts.types import PairId, ProgramId, instant_text
 from services.scheduling.board.api import router as board
 from services.scheduling.next_step import Step, next_step
@@ -62,8 +63,9 @@ async def _items(ctx: Ctx, pairs: Sequence[Pair]) -> list[dict[str, Any]]:
         sessions.setdefault(session.row.pair, []).append(session.row)
     noted = {f.row.session: frozenset(f.row.notes) for f in await ctx.views.find(LEARNINGS, ctx.scope, these)}
     evidence = {f.row.pair for f in await ctx.views.find(ACTIONS, ctx.scope, {**these, "state": "evidenced"})}
-    everybody = sorted({person for p in pairs for person in (p.mentor, p.executive)})
-    names = {p.person: p.name for p in await ctx.views.find_latest(PEOPLE, ORG, {"person": {"$in": everybody}})}
+    everybody = {person for p in pairs for person in (p.mentor, p.executive)}
+    known = await ctx.views.latest_of(PEOPLE, map(person_key, everybody))
+    names = {person.person: person.name for person in known.values()}
     items = []
     for pair in pairs:
         own, journey = sessions.get(pair.pair, []), journeys.get(pair.pair)

@@ -37,8 +37,8 @@ from contracts.scheduling import (
 )
 from contracts.types import Side
 
-PEOPLE = StateView("people", PEOPLE_TOPIC, Person, indexes=("person",))
-PROFILES = StateView("profiles", PROFILES_TOPIC, Profile, indexes=("subject", "person"))
+PEOPLE = StateView("people", PEOPLE_TOPIC, Person)
+PROFILES = StateView("profiles", PROFILES_TOPIC, Profile, indexes=("subject",))
 REFERENCE = StateView("reference", REFERENCE_TOPIC, Reference)
 
 
