@@ -117,6 +117,7 @@ class CancelCause(Word):
     """What a cancellation came from."""
 
     person = "person"
+    lapsed = "lapsed"
     pause = "pause"
     released = "released"
     program = "program"

@@ -74,9 +74,10 @@ class LatestStore:
         return write
 
     async def unsent(self, limit: int) -> list[Document]:
-        """Records that Kafka has not acknowledged yet, as they are now."""
-        query = {"dirty": True}
-        docs: list[Document] = await self._collection.find(query, batch_size=limit).limit(limit).to_list(None)
+        """Records that Kafka has not acknowledged yet, as they are now; in the order of their index, which holds no
+        others: without an order every record there is would be read."""
+        found = self._collection.find({"dirty": True}, batch_size=limit).sort([("topic", 1), ("_id", 1)])
+        docs: list[Document] = await found.limit(limit).to_list(None)
         return docs
 
     async def sent(self, docs: list[Document]) -> None:

@@ -88,7 +88,9 @@ class Inbox:
     async def prepare(self) -> None:
         """Create the collections and indexes."""
         await self.database.create(self.collection, CHECKPOINTS, PARKED, DROPS, task_rows.COLLECTION)
-        await self.database.index(PARKED, [IndexModel([("stream", ASCENDING), ("version", ASCENDING)], name="waiting")])
+        waiting = IndexModel([("stream", ASCENDING), ("version", ASCENDING)], name="waiting")
+        kinds = IndexModel([("inbox", ASCENDING), ("kind", ASCENDING)], name="kinds")
+        await self.database.index(PARKED, [waiting, kinds])
         await self.reader.prepare()
 
     # -- owning partitions ------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from chassis.receiving.inbox import Inbox
 from chassis.receiving.parking import DROPS, PARKED, from_row
 from chassis.receiving.tasks import COLLECTION as TASKS
 from chassis.receiving.versions import NotLive
-from chassis.receiving.views import PARKED_STREAM
+from chassis.receiving.views import PARKED_INDEX, PARKED_STREAM
 from chassis.running.mongo import Document, PyMongoError, Session, is_transient
 
 __all__ = ["NotDropped", "NotParked", "Reason", "Resuming"]
@@ -121,7 +121,7 @@ class Resuming:
         A stream whose consumer is too busy with it to let us in says so, and the others are tried all the same.
         """
         query = {**PARKED_STREAM, "_id": {"$gt": after}}
-        found = self._database.collection(self._inbox.collection).find(query, {"_id": 1}).hint("parked")
+        found = self._database.collection(self._inbox.collection).find(query, {"_id": 1}).hint(PARKED_INDEX)
         streams = [d["_id"] for d in await found.sort("_id", 1).limit(PAGE).to_list(None)]
         items: list[Document] = []
         for stream in streams:

@@ -15,8 +15,11 @@ from contracts.streams import Category
 
 LARGEST_PAGE = 200
 """Rows that a list answers at once, at most."""
-PARKED_STREAM: Document = {"parked": {"$exists": True}}
-"""The query for streams that are parked."""
+PARKED_STREAM: Document = {"parked.since": {"$exists": True}}
+"""The query for streams that are parked; said exactly as the index of the few has it, or all views would be read."""
+
+
+PARKED_INDEX = "parked since"
 
 
 class Row(BaseModel):
@@ -91,7 +94,9 @@ class Views:
             for field in view.indexes
         ]
         models.append(IndexModel([("scope", ASCENDING), ("view", ASCENDING), ("_id", ASCENDING)], name="rows"))
-        models.append(IndexModel([("parked.since", ASCENDING)], name="parked", partialFilterExpression=PARKED_STREAM))
+        models.append(
+            IndexModel([("parked.since", ASCENDING)], name=PARKED_INDEX, partialFilterExpression=PARKED_STREAM)
+        )
         await self._database.index(self.collection, models)
 
     def of_category(self, name: str) -> View[Any] | None:

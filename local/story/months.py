@@ -16,27 +16,28 @@ PUNCTUAL, FORGETFUL, LATE = 3, 4, 6
 
 
 async def proposed(story: Story, pair: Pair, number: int, not_: str = "") -> Json:
-    """The session of the number that waits for a time, as its mentor sees it; `not_` is one that is given up."""
+    """The session of the number with times to come, as its mentor sees it; `not_` is one that is given up."""
     path = story.at(f"/pairs/{pair.id}/sessions")
 
     async def waiting() -> Json | None:
         items = await story.web.items(pair.mentor.login, "scheduling", path)
         waiting = [i for i in items if i["number"] == number and i["state"] == "proposed" and i["session"] != not_]
-        return waiting[0] if waiting else None
+        return next((item for item in waiting if _to_come(story, item)), None)
 
     return await story.web.until(waiting, f"session {number} of {pair.id} is proposed")
 
 
 async def book(story: Story, pair: Pair, number: int, not_: str = "") -> Json:
-    """The executive takes the first of at most three windows; answers the session as it was proposed."""
+    """The executive takes the first window to come of at most three; answers the session as it was proposed."""
     session = await proposed(story, pair, number, not_)
     windows = session["windows"]
     check(1 <= len(windows) <= 3, f"{len(windows)} windows were offered to {pair.id}")
     check(any(window["fit"] == "both" for window in windows), f"no window suits both sides of {pair.id}")
     check(set(windows[0]["local"]) == {"mentor", "executive"}, "a window is not shown in both local times")
+    first = _to_come(story, session)[0]
     path = story.at(f"/sessions/{session['session']}/book")
-    await story.web.post(pair.executive.login, "scheduling", path, {"window": 0, "channel": "video"})
-    pair.booked, pair.start = session["session"], _instant(windows[0]["start"])
+    await story.web.post(pair.executive.login, "scheduling", path, {"window": first, "channel": "video"})
+    pair.booked, pair.start = session["session"], _instant(windows[first]["start"])
     return session
 
 
@@ -164,8 +165,8 @@ async def complete(story: Story) -> None:
 
 
 async def go_on(story: Story) -> None:
-    """Times that passed unanswered are given up for new ones; two pairs book, one executive shows what was done."""
-    await together(_renew(story, pair) for pair in story.pairs[COMPLETE:])
+    """Where all times passed unanswered, new ones came; two pairs book, one executive shows what was done."""
+    await together(proposed(story, pair, SESSIONS) for pair in story.pairs[COMPLETE:])
     await together(book(story, story.pairs[index], SESSIONS) for index in (PUNCTUAL, FORGETFUL))
     late = story.pairs[LATE]
     shown = {"kind": "announcement", "text": story.cast.says(f"Late evidence of {late.executive.login}")}
@@ -183,12 +184,10 @@ async def go_on(story: Story) -> None:
     story.tell.line("Times that had passed are offered anew; 2 third sessions booked; evidence waits for a mentor")
 
 
-async def _renew(story: Story, pair: Pair) -> None:
-    old = await proposed(story, pair, SESSIONS)
-    path = story.at(f"/sessions/{old['session']}")
-    seen = await story.web.get(pair.mentor.login, "scheduling", path)
-    await story.web.post(pair.mentor.login, "scheduling", f"{path}/cancel", If_Match=seen.etag)
-    await proposed(story, pair, SESSIONS, not_=old["session"])
+def _to_come(story: Story, session: Json) -> list[int]:
+    """Which of the proposed windows can still be taken."""
+    starts = [_instant(window["start"]) for window in session["windows"]]
+    return [index for index, start in enumerate(starts) if start > story.now()]
 
 
 def _first_start(story: Story) -> datetime:

@@ -214,7 +214,7 @@ def fold_session(row: Session, fact: Fact, at: datetime) -> Session:
             return row.model_copy(update={"session": fact.session, "pair": fact.pair, "booked": row.booked or day})
         case scheduling.SessionMoved():
             return row.model_copy(update={"moved": (*row.moved, Done(on=day, by=fact.by))})
-        case scheduling.SessionCancelled():
+        case scheduling.SessionCancelled() if fact.cause is not scheduling.CancelCause.lapsed:  # else nobody did
             return row.model_copy(update={"cancelled": Done(on=day, by=fact.by)})
         case scheduling.SessionHeld():
             return row.model_copy(update={"held": day})

@@ -22,12 +22,14 @@ from contracts.types import Actor
 from services.scheduling.board.action import ACTION, OPEN, EndWithPair, LapseConfirmation
 from services.scheduling.journey import JOURNEY, CompleteJourney, Journey, OpenJourney
 from services.scheduling.sessions.diary import DIARY, FreeSlot
-from services.scheduling.sessions.session import SESSION, CancelSession, ProposeSession
+from services.scheduling.sessions.session import SESSION, CancelSession, LapseSession, ProposeSession, last_start
 from services.scheduling.sessions.windows import Calendar, propose
 from services.scheduling.views import ACTIONS, PAIRS, PROFILES, PROGRAMS, SESSIONS, Pair, Program
 
 LEAST_CONFIRM = timedelta(days=1)
 """The shortest time a program may give to confirm: no timer can be due earlier."""
+MOST_LAPSES = 3
+"""How often a session is offered anew by itself: who has stopped answering is not asked for ever."""
 
 
 async def open_journey(fact: PairFormed, work: Work) -> None:
@@ -62,15 +64,27 @@ async def go_on(fact: SessionHeld, work: Work) -> None:
 
 
 async def offer_again(fact: SessionCancelled, work: Work) -> None:
-    """A session that one of the two cancelled is proposed again, as another session."""
+    """A session that one of the two cancelled, or nobody answered, is proposed again, as another session."""
     pair = await _pair(work, fact.pair)
-    if pair.released or fact.cause is not CancelCause.person:
+    if pair.released or fact.cause not in (CancelCause.person, CancelCause.lapsed):
         return
     journey = await _journey(work, fact.pair)
     sessions = await work.views.find(SESSIONS, work.scope, {"pair": fact.pair, "state": "held"})
     starts = [s.row.start for s in sessions if s.row.start]
     around = max(starts) + timedelta(weeks=journey.cadence_weeks) if starts else work.now()
     await work.run(await _proposal(work, pair, journey.minutes, number=fact.number, around=around))
+
+
+async def let_lapse(fact: SessionProposed, work: Work) -> None:
+    """Times that all passed unanswered are given up for new ones; after `MOST_LAPSES`, only when somebody cancels."""
+    last = last_start(fact.windows)
+    if work.now() < last:
+        raise NotYet(last)
+    if (await _pair(work, fact.pair)).released:
+        return
+    lapsed = {"pair": fact.pair, "number": fact.number, "state": "cancelled", "by": Actor.program.value}
+    if len(await work.views.find(SESSIONS, work.scope, lapsed)) < MOST_LAPSES:
+        await work.run(On(SESSION, SESSION.stream(work.scope, fact.session), LapseSession()))
 
 
 async def end_with_pair(fact: PairReleased, work: Work) -> None:
@@ -113,6 +127,10 @@ def _needs(fact: PairFormed) -> Sequence[str]:
     return [*fact.after, f"{enrollment.PROGRAM.stream(fact.program, fact.program)}@1"]
 
 
+def _all_passed(fact: SessionProposed, at: datetime) -> datetime:
+    return last_start(fact.windows)
+
+
 def _least_confirm(fact: ActionEvidenced, at: datetime) -> datetime:
     return at + LEAST_CONFIRM
 
@@ -122,6 +140,7 @@ TASKS = Tasks(
         Task("open_journey", PairFormed, open_journey, needs=_needs),
         Task("go_on", SessionHeld, go_on),
         Task("offer_again", SessionCancelled, offer_again),
+        Task("let_lapse", SessionProposed, let_lapse, due=_all_passed),
         Task("end_with_pair", PairReleased, end_with_pair),
         Task("cancel_if_over", SessionProposed, cancel_if_over),
         Task("close_if_over", ActionCommitted, close_if_over),

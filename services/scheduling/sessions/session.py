@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import singledispatch
 from typing import Any, Literal
@@ -58,6 +59,10 @@ class CancelSession(Command):
     by: Actor
     cause: CancelCause
     released: Instant | None = None
+
+
+class LapseSession(Command):
+    """All the proposed times have passed, and none was taken."""
 
 
 class HoldSession(Command):
@@ -166,6 +171,17 @@ def _(command: CancelSession, session: Session, now: datetime) -> list[Fact]:
 
 
 @decide.register
+def _(command: LapseSession, session: Session, now: datetime) -> list[Fact]:
+    if session.state != "proposed" or now < last_start(session.windows):
+        return []
+    return [
+        SessionCancelled(
+            **_ids(session), by=Actor.program, notice_hours=None, cause=CancelCause.lapsed, sequence=session.sequence
+        )
+    ]
+
+
+@decide.register
 def _(command: HoldSession, session: Session, now: datetime) -> list[Fact]:
     if session.state == "held":
         return []  # both sides may say so
@@ -194,6 +210,11 @@ def evolve(session: Session, fact: Fact) -> Session:
         case SessionHeld():
             return session.model_copy(update={"state": "held", "minutes": fact.minutes, "channel": fact.channel})
     return session
+
+
+def last_start(windows: Iterable[Window]) -> datetime:
+    """From when on none of the proposed times can be taken any more."""
+    return max(window.start for window in windows)
 
 
 def _ids(session: Session) -> dict[str, Any]:

@@ -119,6 +119,11 @@ def test_a_session_keeps_every_move_and_who_cancelled() -> None:
     assert row.held is None
 
 
+def test_a_session_that_nobody_answered_was_cancelled_by_nobody() -> None:
+    lapsed = sample(scheduling.SessionCancelled, by="program", cause="lapsed")
+    assert fold(SESSIONS, sample(scheduling.SessionProposed), lapsed).cancelled is None
+
+
 def test_an_action_keeps_its_steps() -> None:
     steps = (scheduling.ActionCommitted, scheduling.ActionStarted, scheduling.ActionEvidenced)
     row = fold(ACTIONS, *(sample(f) for f in (*steps, scheduling.ActionConfirmed)))

@@ -13,6 +13,7 @@ from services.scheduling.sessions.session import (
     BookSession,
     CancelSession,
     HoldSession,
+    LapseSession,
     MoveSession,
     ProposeSession,
 )
@@ -51,6 +52,25 @@ def test_booking_takes_the_time_that_was_proposed() -> None:
 def test_booking_the_same_twice_changes_nothing_and_another_time_is_refused() -> None:
     given(S, PROPOSED, SCHEDULED).when(BOOK, NOW).then()
     given(S, PROPOSED, SCHEDULED).when(BookSession(window=1, channel=Channel.video), NOW).refused("already-booked")
+
+
+def test_times_lapse_once_all_of_them_have_passed_and_none_was_taken() -> None:
+    last = WINDOWS[-1].start
+    lapsed = SessionCancelled(**ABOUT, by=Actor.program, cause=CancelCause.lapsed, sequence=0)
+    given(S, PROPOSED).when(LapseSession(), last - timedelta(milliseconds=1)).then()
+    given(S, PROPOSED).when(LapseSession(), last).then(lapsed)
+    given(S, PROPOSED, lapsed).when(LapseSession(), last).then()
+    given(S, PROPOSED, SCHEDULED).when(LapseSession(), last).then()
+    given(S, PROPOSED, SCHEDULED, HELD).when(LapseSession(), last).then()
+    given(S).when(LapseSession(), last).then()
+
+
+def test_until_they_lapse_the_last_time_can_be_taken_and_then_none() -> None:
+    last = WINDOWS[-1].start
+    third = BookSession(window=2, channel=Channel.video)
+    booked = SessionScheduled(**ABOUT, start=last, minutes=45, channel=Channel.video, sequence=0)
+    given(S, PROPOSED).when(third, last - timedelta(milliseconds=1)).then(booked)
+    given(S, PROPOSED).when(third, last).refused("time-past")
 
 
 def test_booking_what_was_not_offered_or_is_past_is_refused() -> None:

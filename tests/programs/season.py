@@ -151,7 +151,7 @@ class Season:
 
         async def over() -> bool:
             items = await web.items(left.executive.login, "scheduling", story.at("/journeys"))
-            return [item["state"] for item in items] == ["over"]
+            return any((item["pair"], item["state"]) == (left.id, "over") for item in items)
 
         await web.until(over, "the pair is over")
 
@@ -204,7 +204,9 @@ def season(letter: str, web: Web, roster: Path) -> Season:
     return made
 
 
-def roster(folder: Path, executives: int = EXECUTIVES, mentors: int = MENTORS, prefix: str = "") -> Path:
+def roster(
+    folder: Path, executives: int = EXECUTIVES, mentors: int = MENTORS, prefix: str = "", everywhere: str = ""
+) -> Path:
     """A roster file: a manager of everybody, whom nobody invites, and so many executives and mentors."""
     rows = [_row(0, f"{prefix}boss", "executive", 7, "")]
     rows += [
@@ -217,6 +219,8 @@ def roster(folder: Path, executives: int = EXECUTIVES, mentors: int = MENTORS, p
         row["employee_id"], row["manager_id"] = (
             prefix + row[key] if row[key] else "" for key in ("employee_id", "manager_id")
         )
+    for row in rows if everywhere else ():
+        row["site"], row["zone"] = everywhere, dict(SITES)[everywhere]
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -229,7 +233,7 @@ def roster(folder: Path, executives: int = EXECUTIVES, mentors: int = MENTORS, p
 def _row(number: int, login: str, side: str, level: int, manager: str) -> dict[str, str]:
     site, zone = SITES[number % 2]
     return {
-        "employee_id": f"{login.partition('.')[0]}{number:04d}",
+        "employee_id": f"{login.partition('.')[0]}-{number:04d}",
         "login": login,
         "name": login.replace(".", " ").title(),
         "mail": f"{login}@company.example",

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import pytest
 
 from local.story.web import Web
-from tests.scopes import walk
-from tests.scopes.house import House, house
-from tests.scopes.season import Season, live, roster, season
+from tests.programs import walk
+from tests.programs.house import House, house
+from tests.programs.season import Season, live, roster, season
 
 
 @pytest.fixture(scope="package")

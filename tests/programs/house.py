@@ -19,7 +19,8 @@ import httpx
 import uvicorn
 from pymongo import MongoClient, monitoring
 
-from chassis.running.runtime import Runtime, build
+from chassis.running.program import build
+from chassis.running.runtime import Runtime
 from chassis.running.service import Service
 from chassis.running.settings import Settings
 from local import clock, tokens
@@ -29,7 +30,7 @@ from local.servers import Servers
 from local.story import Installation
 from local.tokens import AUDIENCE, ISSUER, jwks_file
 from local.topics import PARTITIONS, SERVICES, create_topics
-from tests.scopes.asked import Asked
+from tests.programs.asked import Asked
 
 FOUNDERS = frozenset(f"founder-{letter}" for letter in "abcd")
 PATIENCE = 120.0

@@ -13,6 +13,7 @@ from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStart
 SAMPLES = 3
 WRITE_CONFLICT, DUPLICATE_KEY = 112, 11000
 Filter = Mapping[str, Any]
+_KINDS = ("view", "kind")
 
 
 @dataclass(frozen=True)
@@ -73,9 +74,10 @@ class Asked(CommandListener):
 
 
 def skeleton(value: Any) -> str:
-    """A filter without its values: `{stream: {$in: []}}`."""
+    """A filter without its values: `{stream: {$in: []}}`; which view or kind of thing it is about is left."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {skeleton(value[key])}" for key in value) + "}"
+        inner = {key: inside if key in _KINDS else skeleton(inside) for key, inside in value.items()}
+        return "{" + ", ".join(f"{key}: {inside}" for key, inside in inner.items()) + "}"
     if isinstance(value, list | tuple):
         kinds = dict.fromkeys(skeleton(item) for item in value)
         return "[" + ", ".join(kind for kind in kinds if kind != "_") + "]"

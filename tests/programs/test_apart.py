@@ -12,13 +12,13 @@ from bson import json_util
 from contracts.streams import ORG
 from local.topics import SERVICES, topic_configs
 from tests.e2e.subscriber import read_all
-from tests.scopes import walk
-from tests.scopes.conftest import Lives
-from tests.scopes.house import House
-from tests.scopes.season import Season
-from tests.scopes.walk import ID, Caller, comparable, things_of
+from tests.programs import walk
+from tests.programs.conftest import Lives
+from tests.programs.house import House
+from tests.programs.season import Season
+from tests.programs.walk import ID, Caller, comparable, things_of
 
-pytestmark = [pytest.mark.integration]
+pytestmark = [pytest.mark.integration, pytest.mark.guarantee("G9")]
 
 REFUSED = (403, 404)
 
@@ -55,7 +55,7 @@ def test_both_lived_at_the_same_time_and_with_the_same_people(services: House, l
     assert people[0] == people[1] and len(people[0]) > 8
 
 
-def test_what_everybody_is_answered_is_what_they_would_be_answered_if_their_program_were_the_only_one(
+def test_what_everybody_is_answered_is_what_they_would_be_answered_if_their_program_were_alone(
     services: House, lives: Lives
 ) -> None:
     alone = _compared(services, lives, lives.alone)

@@ -14,8 +14,8 @@ import httpx
 
 from contracts.streams import parts
 from local.topics import SERVICES
-from tests.scopes.house import House
-from tests.scopes.season import Season
+from tests.programs.house import House
+from tests.programs.season import Season
 
 ID = re.compile(r"\b([a-z]{2})_[a-z2-7]{26}\b")
 IN_FLIGHT = 8

@@ -1,0 +1,158 @@
+"""A program with many mentors and two executives whom all of them want, and callers who do not wait for each other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import httpx
+
+from chassis.deciding.commands import Origin, command_id, random_id
+from chassis.deciding.decider import On
+from contracts.matching import Verdict
+from contracts.types import Side
+from local.story.cast import Cast, Member
+from local.story.program import PROGRAM
+from local.story.state import Silence, Story
+from local.story.web import Json, Web, check, together
+from services.matching.forming import pair_id
+from services.matching.pair import PAIR, FormPair
+from services.matching.proposal import PROPOSAL, AskConsent, Propose, ReviewProposal
+from tests.programs.house import House
+from tests.programs.season import roster
+
+MENTORS, SEATS = 36, 3
+FOUNDER = "founder-d"
+Request = tuple[str, str, str, Json]
+"""Who sends it, to which service, its path and its body; an `if_match` in the body becomes the header."""
+WINDOWS = [{"weekday": day, "first": 48, "last": 72} for day in range(5)]
+
+
+@dataclass
+class Crowd:
+    """The program, and its people by side."""
+
+    services: House
+    story: Story
+    mentors: list[Member] = field(default_factory=list)
+    executives: list[Member] = field(default_factory=list)
+
+    async def gather(self) -> None:
+        """Everybody takes part; all have time at the same hours, and each executive has a few seats."""
+        story, web = self.story, self.story.web
+        body = PROGRAM | {
+            "opens": story.today().isoformat(),
+            "closes": (story.today() + timedelta(days=270)).isoformat(),
+            "rules": {**PROGRAM["rules"], "capacity_executive": SEATS},
+            "coordinator": {"name": "Ines Duarte", "mail": "ines.duarte@company.example"},
+        }
+        story.program = (await web.post(FOUNDER, "enrollment", "/programs", body))["program"]
+        post = partial(web.post, FOUNDER, "enrollment", story.at("/roster"), story.cast.text)
+        story.cast.recognise((await web.until(post, "the roster is taken"))["people"])
+        self.executives = story.cast.side("executive")[1:]
+        self.mentors = story.cast.side("mentor")
+        invited = await web.post(FOUNDER, "enrollment", story.at("/invitations"), {"wave": 1})
+        story.invitations = {item["person"]: item["invitation"] for item in invited["invitations"]}
+        after = await together(self._enrol(member) for member in [*self.executives, *self.mentors])
+        await web.seen(FOUNDER, "matching", story.at("/pairs"), after)
+        await web.settled()
+
+    async def _enrol(self, member: Member) -> str:
+        story, web, me = self.story, self.story.web, member.login
+        path = story.at(f"/invitations/{story.invitations[member.person]}/answer")
+        post = partial(web.post, me, "enrollment", path, {"answer": "accepted"})
+        await web.until(post, f"{me} answers")
+        seats = {"side": member.side, "capacity": SEATS if member.side == "executive" else 1}
+        await web.post(me, "enrollment", story.at("/participations"), seats)
+        await web.post(me, "enrollment", story.at("/participations/me/charter"), {"charter_version": 1})
+        said = await web.put(me, "enrollment", story.at("/participations/me/availability"), {"windows": WINDOWS})
+        return str(said.after[-1])
+
+    def propose(self, executive: Member) -> list[str]:
+        """Every mentor has been asked about one executive; answers the proposals, in the order of the mentors."""
+        return [self._proposed(mentor, executive) for mentor in self.mentors]
+
+    def _proposed(self, mentor: Member, executive: Member) -> str:
+        proposal = random_id("pp")
+        stream = PROPOSAL.stream(self.story.program, proposal)
+        for command in (
+            Propose(
+                program=self.story.program,
+                proposal=proposal,
+                mentor=mentor.person,
+                executive=executive.person,
+                round=random_id("ro"),
+                rules_version=1,
+                score=0,
+                terms={},
+                after=[],
+            ),
+            ReviewProposal(verdict=Verdict.approved),
+            AskConsent(side=Side.mentor, lapses=self.story.now() + timedelta(days=30)),
+        ):
+            self._run(On(PROPOSAL, stream, command))
+        return proposal
+
+    def form(self, executive: Member) -> list[str]:
+        """Every mentor is in a pair with one executive, who needs no seat for it; answers the pairs."""
+        return [self._formed(mentor, executive) for mentor in self.mentors]
+
+    def _formed(self, mentor: Member, executive: Member) -> str:
+        pair = pair_id(self.story.program, mentor.person, executive.person)
+        command = FormPair(
+            program=self.story.program,
+            pair=pair,
+            mentor=mentor.person,
+            executive=executive.person,
+            round=random_id("ro"),
+            rules_version=1,
+            after=[],
+            mentor_rev=1,
+            executive_rev=1,
+        )
+        self._run(On(PAIR, PAIR.stream(self.story.program, pair), command))
+        return pair
+
+    def _run(self, on: On) -> None:
+        origin = Origin(command_id(random_id("co")), "test", correlation="test")
+        self.services.do(self.services.runtimes["matching"].run(origin, on))
+
+
+def crowd(services: House, web: Web) -> Crowd:
+    """A crowd that has not come together yet."""
+    file = roster(services.folder, executives=2, mentors=MENTORS, prefix="crowd-", everywhere="bengaluru")
+    return Crowd(services, Story(web, Cast.read(file), Silence()))
+
+
+@dataclass(frozen=True)
+class Said:
+    """How one caller's request ended: the last status and answer, and how often it was told to come again (503)."""
+
+    who: str
+    status: int
+    body: Any
+    again: int
+
+
+async def race(services: House, requests: Sequence[Request], seconds: float = 120.0) -> list[Said]:
+    """Send all of them at once. Who is told to come again does, with the same key."""
+    limits = httpx.Limits(max_connections=len(requests), max_keepalive_connections=len(requests))
+    async with httpx.AsyncClient(timeout=seconds, trust_env=False, limits=limits) as http, asyncio.timeout(seconds):
+        return await asyncio.gather(*(_send(services, http, *request) for request in requests))
+
+
+async def _send(services: House, http: httpx.AsyncClient, who: str, service: str, path: str, body: Json) -> Said:
+    key = {"Idempotency-Key": random_id("co"), "If-Match": body.pop("if_match", '"0"')}
+    headers = {"Authorization": f"Bearer {services.installation.token(who)}", **key}
+    again = 0
+    while True:
+        answer = await http.post(f"{services.urls[service]}/{service}/v1{path}", json=body, headers=headers)
+        if answer.status_code != 503:
+            return Said(who, answer.status_code, answer.json(), again)
+        check("retry-after" in answer.headers, f"{who} was not told when to come again")
+        again += 1
+        await asyncio.sleep(0.02)
