@@ -108,7 +108,7 @@ FAULTS = [
     ),
     Fault(
         "seats-and-diaries-only-looked-at",
-        "people",
+        "running",
         "chassis/deciding/commands.py",
         lambda: setattr(Commands, "run", _looked_at_first),
         (

@@ -22,7 +22,7 @@ from services.scheduling.sessions.diary import DIARY
 from tests.programs.crowd import MENTORS, SEATS, Crowd, Request, Said, crowd, race
 from tests.programs.house import House
 
-pytestmark = [pytest.mark.integration, pytest.mark.guarantee("people")]
+pytestmark = [pytest.mark.integration, pytest.mark.guarantee("running")]
 
 T = TypeVar("T")
 
