@@ -137,7 +137,7 @@ class Resuming:
     async def read_again(self) -> int:
         """Try the streams again that an older release stopped at, where this one reads the fact; answers how many."""
         query = {**PARKED_STREAM, "parked.needs": {"$in": self._inbox.catalog.reads}}
-        found = self._database.collection(self._inbox.collection).find(query, {"_id": 1}).hint("parked").limit(PAGE)
+        found = self._database.collection(self._inbox.collection).find(query, {"_id": 1}).hint(PARKED_INDEX).limit(PAGE)
         tried = 0
         for doc in await found.to_list(None):
             with suppress(NotParked, Conflict):  # it went on meanwhile, or the consumer has just changed it

@@ -34,6 +34,7 @@ PROCESS_WIDE: dict[tuple[str, str], str] = {
     ("journal", "{_id: {$in: []}}"): RELAY + "; " + HEAL,
     ("latest", "{dirty: _}"): RELAY,
     ("views", "{parked.since: {$exists: _}}"): OPERATORS,
+    ("views", "{parked.since: {$exists: _}, parked.needs: {$in: []}}"): "what waited for this release goes on",
 }
 """The queries of shared collections that name no scope, and why each may."""
 
