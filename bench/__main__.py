@@ -13,23 +13,25 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import figures, rebuilding
+from bench import deciding, distributing, rebuilding, receiving
 from bench.figures import Figure
 from bench.world import servers
+from chassis.running.runtime import settle
 
 LATEST = Path(__file__).parent / "latest.json"
 
 
 async def measure(runs: int) -> list[Figure]:
     """All figures, on servers of their own."""
+    settle()
     found: list[Figure] = []
     with servers() as (running, folder):
         for name, part in (
-            ("commands", figures.commands(running, folder, runs)),
-            ("relay", figures.relay(running, folder, runs)),
-            ("inbox, one fact a stream", figures.inbox(running, folder, runs, 5000, 1)),
-            ("inbox, six facts a stream", figures.inbox(running, folder, runs, 1500, 6)),
-            ("visible", figures.visible(running, folder)),
+            ("commands", deciding.commands(running, folder, runs)),
+            ("relay", distributing.relay(running, folder, runs)),
+            ("inbox, one fact a stream", receiving.inbox(running, folder, runs, 5000, 1)),
+            ("inbox, six facts a stream", receiving.inbox(running, folder, runs, 1500, 6)),
+            ("visible", receiving.visible(running, folder)),
             ("rebuild", rebuilding.rebuild(running, folder)),
         ):
             sys.stderr.write(f"measuring: {name}\n")
@@ -52,7 +54,7 @@ def table(found: list[Figure]) -> Table:
 def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--runs", type=int, default=3, help="alternating repetitions of each figure")
+    parser.add_argument("--runs", type=int, default=5, help="alternating repetitions of each figure")
     runs = parser.parse_args().runs
     logging.basicConfig(level=logging.ERROR)
     found = asyncio.run(measure(runs))

@@ -11,7 +11,8 @@ from statistics import median
 from typing import Any
 
 from bench.figures import Figure
-from bench.world import Bench, origin
+from bench.receiving import until_visible
+from bench.world import Bench, origin, ready
 from chassis.deciding.commands import new_commit_id
 from chassis.deciding.journal import GENESIS, Commit, Event, Meta
 from chassis.receiving.rebuild import Progress, Rebuild
@@ -31,10 +32,7 @@ async def rebuild(servers: Servers, folder: Path, before: int = 60) -> list[Figu
     bench = Bench(servers, folder)
     await _say(bench)
     writer, hearer = bench.runtime(bench.writer, Role.all), bench.runtime(bench.hearer, Role.all)
-    for runtime in (writer, hearer):
-        runtime.start()
-        while runtime.waiting_for():  # noqa: ASYNC110 - it starts once
-            await asyncio.sleep(0.05)
+    await asyncio.gather(ready(writer), ready(hearer))
     while sum(hearer.inbox.offsets.values()) < STREAMS * EACH:  # noqa: ASYNC110
         await asyncio.sleep(0.05)
     calm = [await _visible(bench, writer, hearer, f"c{n}") for n in range(before)][10:]
@@ -63,15 +61,10 @@ async def rebuild(servers: Servers, folder: Path, before: int = 60) -> list[Figu
 
 
 async def _visible(bench: Bench, writer: Runtime, hearer: Runtime, thing: str) -> float:
-    """Milliseconds from sending one command to seeing it in the other service's view."""
-    began = time.perf_counter()
-    on = bench.add(thing)
-    await writer.run(origin(), on)
-    while await hearer.inbox.reader.version(on.stream) < 1:  # noqa: ASYNC110 - as a foreign process would ask
-        await asyncio.sleep(0.001)
-    took = (time.perf_counter() - began) * 1000
+    """Milliseconds of one command, and a pause."""
+    took = await until_visible(bench, writer, hearer, thing)
     await asyncio.sleep(PAUSE)
-    return took
+    return took * 1000
 
 
 async def _say(bench: Bench) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import os
 import secrets
@@ -11,8 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from chassis.deciding.commands import Origin, command_id, random_id
+from chassis.deciding.commands import Origin, command_id, new_commit_id, random_id
 from chassis.deciding.decider import On
+from chassis.deciding.journal import GENESIS, Commit, Event, Meta
+from chassis.running.clock import Clock
 from chassis.running.runtime import Runtime
 from chassis.running.service import Service
 from chassis.running.settings import Role, Settings
@@ -22,6 +25,8 @@ from local.tokens import AUDIENCE, ISSUER, jwks_file
 from local.topics import create_topics
 
 PARTITIONS = 4
+BATCH = 500
+"""Records of one transaction of an inbox, and of one batch of a bare producer."""
 
 
 class Bench(TallyServices):
@@ -34,9 +39,7 @@ class Bench(TallyServices):
         self.program = random_id("pr")
         self._folder = folder
         create_topics(servers.kafka, dict.fromkeys(self.topics, TOPIC_CONFIG), PARTITIONS)
-        self._uris = {
-            s.name: servers.database(f"bench_{s.name}", f"bench_{s.name}") for s in (self.writer, self.hearer)
-        }
+        self._uris = {s.name: servers.database(self.database(s), self.database(s)) for s in (self.writer, self.hearer)}
 
     def runtime(self, service: Service, role: Role = Role.api, **more: Any) -> Runtime:
         """A process of a service, not started."""
@@ -48,7 +51,7 @@ class Bench(TallyServices):
             environment="local",
             kafka_bootstrap=self.kafka,
             mongo_uri=self._uris[service.name],
-            mongo_database=f"bench_{service.name}",
+            mongo_database=self.database(service),
             issuer=ISSUER,
             audience=AUDIENCE,
             jwks=str(jwks_file(self._folder)),
@@ -59,6 +62,10 @@ class Bench(TallyServices):
         )
         return Runtime(service, settings)
 
+    def database(self, service: Service) -> str:
+        """The name of a service's database."""
+        return f"bench_{service.name}"
+
     def add(self, thing: str) -> On:
         """One command on one stream."""
         return On(self.totals, self.totals.stream(self.program, thing), Add(program=self.program, amount=1))
@@ -67,6 +74,22 @@ class Bench(TallyServices):
 def origin() -> Origin:
     """A command of its own."""
     return Origin(command_id("bench", secrets.token_hex(8)), "bench", correlation="bench")
+
+
+def commit_of(bench: Bench, thing: str) -> Commit:
+    """The first commit of a stream, as a command would make it."""
+    stream = bench.totals.stream(bench.program, thing)
+    event = Event("Added", 1, bench.Added(program=bench.program, amount=1).encode())
+    o = origin()
+    meta = Meta(o.correlation)
+    return Commit(new_commit_id(), stream, 1, o.command_id, o.body_digest, GENESIS, Clock().now(), meta, (event,))
+
+
+async def ready(runtime: Runtime) -> None:
+    """Start a process and wait until it can work."""
+    runtime.start()
+    while runtime.waiting_for():  # noqa: ASYNC110 - it starts once
+        await asyncio.sleep(0.05)
 
 
 @contextmanager

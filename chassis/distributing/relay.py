@@ -25,7 +25,9 @@ from contracts.types import instant_text
 
 LEASES = "leases"
 PAGE = 2000
-"""Commits read at once. A stream that is cut by the end of a page goes on in the next sweep, after the mark."""
+"""Commits read at once. The slot at the end of a full page is left for the next one, so that no stream is in both."""
+MARK_SECONDS = 2.0
+"""How long a relay that stops waits for its last mark: without it, what was sent is sent again."""
 
 Lane = tuple[str, int]
 """A topic and a partition of it."""
@@ -68,6 +70,7 @@ class Relay:
         self._producer: Producer | None = None
         self._woken = asyncio.Event()
         self._begin = 0
+        self._marking: asyncio.Task[None] | None = None
         self.attempted = 0.0
         # Read as of one moment: a scan that moves on while commits arrive could show version 3 and not yet 2.
         self._journal = database.collection(COLLECTION, read_concern=SNAPSHOT_READ)
@@ -109,19 +112,31 @@ class Relay:
                 watching.cancel()
             await self._disconnect()
             with contextlib.suppress(Exception):
+                async with asyncio.timeout(MARK_SECONDS):
+                    await self._marked()
+            with contextlib.suppress(Exception):
                 await self._database.collection(LEASES).update_one(
                     {"_id": "relay", "owner": self._owner}, {"$set": {"owner": None}}
                 )
 
     async def sweep(self) -> int:
-        """Publish one page of what is pending; answers how many commits and state records were sent."""
+        """Publish one page of what is pending; answers how many commits and state records were sent.
+
+        Its mark is set while the next page is read and sent, if that one begins behind it and cannot show what waits
+        for the mark. Every other sweep waits for the mark first.
+        """
         sent = await self._sweep_latest()
         query: Document = {"pending": True}
-        if self._begin:
-            query["slot"] = {"$gte": self._begin}
+        if began := self._begin:
+            query["slot"] = {"$gte": began}
+        else:
+            await self._marked()
         cursor = self._journal.find(query, batch_size=PAGE + 1).sort([("slot", 1), ("stream", 1), ("from", 1)])
         docs = await cursor.limit(PAGE).to_list(None)
-        began, self._begin = self._begin, docs[-1]["slot"] if len(docs) == PAGE else 0
+        self._begin = 0
+        if len(docs) == PAGE and docs[0]["slot"] < (last := docs[-1]["slot"]):
+            docs = [d for d in docs if d["slot"] < last]
+            self._begin = last
         METRICS.pending.set(len(docs))
         METRICS.pending_age.set((self._now() - min(d["at"] for d in docs)).total_seconds() if docs else 0)
         if docs:
@@ -147,13 +162,23 @@ class Relay:
             else:
                 acknowledged += [c.id for c in lane_commits]
                 METRICS.relayed.add(answer)
-        if acknowledged:
-            # At majority: a weaker mark is not seen by the next sweep, which would send everything again.
-            await self._marks.update_many({"_id": {"$in": acknowledged}}, {"$unset": {"pending": 1}})
+        await self._marked()
+        self._marking = asyncio.create_task(self._mark(acknowledged))
         if errors:
             self._begin = 0
             await self._disconnect()
             raise errors[0]
+
+    async def _mark(self, ids: list[str]) -> None:
+        if ids:
+            # At majority: a weaker mark is not seen by the next sweep, which would send everything again.
+            await self._marks.update_many({"_id": {"$in": ids}}, {"$unset": {"pending": 1}})
+
+    async def _marked(self) -> None:
+        """Wait until what was sent last is marked. Raises where it could not be: then it is sent again."""
+        marking, self._marking = self._marking, None
+        if marking is not None:
+            await marking
 
     async def _send(self, producer: Producer, lane: Lane, commits: list[Commit]) -> int:
         spans = [_span(commit, lane) for commit in commits]

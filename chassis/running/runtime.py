@@ -181,9 +181,7 @@ class Runtime:
         if role.does(Role.worker):
             self.parts.for_ever("newer", self.following.read_again)
         self.parts.for_ever("figures", self._report)
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(20_000, 20, 100)  # a worker holds batches of objects: the default collects far too often
+        settle()
 
     async def _compare(self) -> None:
         """Take commands, and publish, only once the journal has everything that Kafka knows."""
@@ -260,3 +258,13 @@ class Runtime:
         await stopping
         for database in {self.database, self._relays}:
             await database.close()
+
+
+def settle() -> None:
+    """Once everything is imported and made: let the garbage collector pass over it, and come less often.
+
+    A worker holds batches of objects, and by default each batch makes it look through all of them.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 100)

@@ -20,6 +20,7 @@ REWRITTEN = [Fact(0, 1), Fact(0, 1, 1), Fact(0, 2), Fact(0, 2, 1), Fact(0, 3)]
 RELAYS = {
     "two relays, a commit of two facts": RelayModel(((1, 2), (1,)), (0, 0), 2, 2),
     "two relays, two lanes": RelayModel(((1, 1), (1,)), (0, 1), 2, 2),
+    "two relays, three streams": RelayModel(((1,), (1,), (1,)), (0, 0, 1), 2, 2),
     "three relays, one stream": RelayModel(((1, 1),), (0,), 3, 2),
     "three relays, two streams, pages of one": RelayModel(((1,), (1,)), (0, 0), 3, 1),
 }

@@ -84,9 +84,10 @@ class Recording:
             dying = asyncio.create_task(died.wait())
             await asyncio.wait([sweeping, dying], return_when=asyncio.FIRST_COMPLETED)
             async with self.lock:  # nobody is in the middle of what the others can see
-                sweeping.cancel()
-                dying.cancel()
-            await asyncio.gather(sweeping, dying, return_exceptions=True)
+                ending = [task for task in (sweeping, dying, relay._marking) if task]
+                for task in ending:
+                    task.cancel()
+            await asyncio.gather(*ending, return_exceptions=True)
             await relay._disconnect()
 
     async def _sweep(self, relay: Relay) -> None:

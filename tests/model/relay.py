@@ -2,7 +2,8 @@
 
 Several relays sweep one journal, and no lease keeps them apart. A request may be lost, or arrive after its relay has
 given it up or died; its answer may be lost; a relay may die at any step; marks may be set for some commits of a page
-and not for the others. Of the log only what matters is kept: how far each stream's first occurrences have come.
+and not for the others, and while the next page is read and sent. Of the log only what matters is kept: how far each
+stream's first occurrences have come.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ Records = tuple[Record, ...]
 Lane = tuple[int, int, Records, tuple[tuple[Records, bool], ...]]
 """Its number, the set of commits of the page in it, what is not sent yet, and the requests under way: their records,
 and whether they have arrived."""
-Relay = tuple[int, int, tuple[Lane, ...], int]
-"""The slot to begin at, the clock it has read up to (by mistake only), lanes being sent, and the set of commits that
-were answered and are not marked yet. Sets of commits are bits."""
+Relay = tuple[int, int, tuple[Lane, ...], int, int]
+"""The slot to begin at, the clock it has read up to (by mistake only), lanes being sent, the set of commits that were
+answered, and the set of those being marked. Sets of commits are bits."""
 State = tuple[tuple[int, ...], int, tuple[int, ...], frozenset[Records], int, tuple[Relay, ...]]
 """Commits appended to each stream, those pending, how far each stream is on the topic, requests and marks of the dead
 that may still arrive, and the relays."""
 
-IDLE: Relay = (0, 0, (), 0)
+IDLE: Relay = (0, 0, (), 0, 0)
 
 
 @dataclass(frozen=True)
@@ -104,49 +105,51 @@ class RelayModel:
             yield from self._steps_of(i, relay, state)
 
     def _steps_of(self, i: int, relay: Relay, state: State) -> Iterator[tuple[Label, State, str | None]]:
-        begin, clock, lanes, acked = relay
-        if lanes:
-            for j in range(len(lanes)):
-                yield from self._send(i, j, state)
-        elif acked:
+        begin, _, lanes, acked, marking = relay
+        for j in range(len(lanes)):
+            yield from self._send(i, j, state)
+        if marking:
             yield from self._mark(i, state)
-        else:
+        if not lanes and not acked and (begin or not marking):
             yield from self._read(i, state)
-        if lanes or acked or begin or clock:
+        if relay != IDLE:
             under_way = [records for lane in lanes for records, arrived in lane[3] if not arrived]
-            marking = 0 if lanes else acked
             yield ("crash", i), _with(state, i, IDLE, lost=under_way, marks=marking), None
 
     def _read(self, i: int, state: State) -> Iterator[tuple[Label, State, str | None]]:
         """A page of what is pending, as of one moment, in the order of the index."""
-        begin, clock, _, _ = state[5][i]
+        begin, clock, _, _, marking = state[5][i]
         found = [c for c in _bits(state[1]) if self.commits[c][0] >= begin]
         if self.mistake == "page by wall clock":
             found = sorted((c for c in found if self._clock(c) > clock), key=self._clock)
         page = found[: self.page]
         if not page:
             if begin:
-                yield ("read", i, ()), _with(state, i, IDLE), None
+                yield ("read", i, ()), _with(state, i, (0, 0, (), 0, marking)), None
             return
+        begin, taken = 0, page
+        if self.mistake == "page by wall clock":
+            clock = self._clock(page[-1])
+        elif len(page) == self.page:  # the slot at its end is left for the next page, unless there is no other in it
+            end = self.commits[page[-1]][0]
+            if whole := [c for c in page if self.commits[c][0] < end]:
+                begin, taken = end, whole
         lanes: dict[int, tuple[int, Records]] = {}
-        for commit in page:
+        for commit in taken:
             stream, first, last = self.commits[commit]
             had, records = lanes.get(self.lanes[stream], (0, ()))
             versions = tuple((stream, version) for version in range(first, last + 1))
             lanes[self.lanes[stream]] = had | 1 << commit, records + versions
-        begin = self.commits[page[-1]][0] if len(page) == self.page else 0
-        if self.mistake == "page by wall clock":
-            begin, clock = 0, self._clock(page[-1])
         sending = tuple((number, had, records, ()) for number, (had, records) in sorted(lanes.items()))
-        yield ("read", i, tuple(page)), _with(state, i, (begin, clock, sending, 0)), None
+        yield ("read", i, tuple(page)), _with(state, i, (begin, clock, sending, 0, marking)), None
 
     def _send(self, i: int, j: int, state: State) -> Iterator[tuple[Label, State, str | None]]:
-        begin, clock, lanes, acked = state[5][i]
+        begin, clock, lanes, acked, marking = state[5][i]
         number, commits, rest, flights = lanes[j]
         if len(flights) < (2 if self.mistake == "two batches in flight" else 1):
             for n in range(1, len(rest) + 1):
                 lane = number, commits, rest[n:], (*flights, (rest[:n], False))
-                after, wrong = _with(state, i, (begin, clock, _put(lanes, j, lane), acked)), None
+                after, wrong = _with(state, i, (begin, clock, _put(lanes, j, lane), acked, marking)), None
                 if self.mistake == "mark before the answer" and n == len(rest):
                     after, wrong = self._marked(after, commits)
                 yield ("send", i, number, rest[:n]), after, wrong
@@ -155,29 +158,31 @@ class RelayModel:
             if not arrived:
                 risen, wrong = _log(state[2], records)
                 lane = number, commits, rest, (*flights[:k], (records, True), *flights[k + 1 :])
-                after = _with(state, i, (begin, clock, _put(lanes, j, lane), acked))
+                after = _with(state, i, (begin, clock, _put(lanes, j, lane), acked, marking))
                 yield ("arrive", i, number), (*after[:2], risen, _open(after[3], risen), *after[4:]), wrong
             elif rest or others:
                 lane = number, commits, rest, others
-                yield ("answer", i, number), _with(state, i, (begin, clock, _put(lanes, j, lane), acked)), None
+                yield ("answer", i, number), _with(state, i, (begin, clock, _put(lanes, j, lane), acked, marking)), None
             else:
                 left = lanes[:j] + lanes[j + 1 :]
-                yield ("answer", i, number), _with(state, i, (begin, clock, left, acked | commits)), None
+                yield ("answer", i, number), _with(state, i, (begin, clock, left, acked | commits, marking)), None
         if flights:  # no answer: the lane is given up, and whatever of it is under way may arrive or not
             lost = [records for records, arrived in flights if not arrived]
-            yield ("lose", i, number), _with(state, i, (0, 0, lanes[:j] + lanes[j + 1 :], acked), lost=lost), None
+            yield (
+                ("lose", i, number),
+                _with(state, i, (0, 0, lanes[:j] + lanes[j + 1 :], acked, marking), lost=lost),
+                None,
+            )
 
     def _mark(self, i: int, state: State) -> Iterator[tuple[Label, State, str | None]]:
-        begin, clock, _, acked = state[5][i]
-        for commit in _bits(acked):
-            after = _with(state, i, (begin, clock, (), acked & ~(1 << commit)))
-            which = 1 << commit
+        begin, clock, lanes, acked, marking = state[5][i]
+        for commit in _bits(marking):
+            left, which = marking & ~(1 << commit), 1 << commit
             if self.mistake == "mark by a range of keys":
-                after = _with(state, i, (begin, clock, (), 0))
-                which = (1 << acked.bit_length()) - (acked & -acked)
-            after, wrong = self._marked(after, which)
+                left, which = 0, (1 << marking.bit_length()) - (marking & -marking)
+            after, wrong = self._marked(_with(state, i, (begin, clock, lanes, acked, left)), which)
             yield ("mark", i, commit), after, wrong
-        yield ("give-up", i), _with(state, i, (begin, clock, (), 0), marks=acked), None
+        yield ("give-up", i), _with(state, i, (begin, clock, lanes, acked, 0), marks=marking), None
 
     def _marked(self, state: State, which: int) -> tuple[State, str | None]:
         wrong = None
@@ -204,11 +209,14 @@ def _open(late: frozenset[Records], heights: tuple[int, ...]) -> frozenset[Recor
 
 
 def _with(state: State, i: int, relay: Relay, *, lost: list[Records] | None = None, marks: int = 0) -> State:
-    appended, pending, heights, late, marking, relays = state
+    appended, pending, heights, late, late_marks, relays = state
     if lost:
         late = _open(late.union(lost), heights)
+    begin, clock, lanes, acked, marking = relay
+    if not lanes and not marking:  # the mark of a page begins when that of the page before is set
+        relay = begin, clock, lanes, 0, acked
     relays = (*relays[:i], relay, *relays[i + 1 :])
-    return appended, pending, heights, late, (marking | marks) & pending, relays
+    return appended, pending, heights, late, (late_marks | marks) & pending, relays
 
 
 def _put(lanes: tuple[Lane, ...], j: int, lane: Lane) -> tuple[Lane, ...]:
