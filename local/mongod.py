@@ -6,7 +6,7 @@ import os
 import platform
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,11 +63,15 @@ def binary() -> Path:
 
 
 class Mongod:
-    """One mongod on `data`; the same directory may be started again, on any port."""
+    """One mongod on `data`; the same directory may be started again, on any port.
 
-    def __init__(self, data: Path, log: Path, port: int) -> None:
+    `key` is what the members of a larger set know each other by; by default it makes one of its own.
+    """
+
+    def __init__(self, data: Path, log: Path, port: int, key: str | None = None) -> None:
         self._data = data
         self._log = log
+        self._key = key
         self.port = port
         self.child: Child | None = None
         self._made = data / "made"  # written last: without it the directory is half made and is begun again
@@ -78,17 +82,22 @@ class Mongod:
         if not self._made.exists():
             shutil.rmtree(self._data, ignore_errors=True)
             (self._data / "db").mkdir(parents=True)
-            write_private(self._data / "keyfile", base64.b64encode(secrets.token_bytes(96)).decode())
+            write_private(self._data / "keyfile", self._key or new_key())
             write_private(self._data / "root", secrets.token_urlsafe(24))
         command = [str(program), f"--dbpath={self._data / 'db'}", f"--port={self.port}"]
         command += [f"--keyFile={self._data / 'keyfile'}", *_OPTIONS]
         self.child = Child("mongod", command, self._log)
 
-    def wait(self, seconds: float = 30) -> None:
-        """Wait until the process is primary of its replica set and `uri` opens it; Failed otherwise."""
+    def wait_listening(self, seconds: float = 30) -> Child:
+        """Wait until the process listens, and answer it; Failed otherwise."""
         assert self.child is not None, "spawn first"
         child = self.child
         child.wait_until(lambda: listens(child.pid, self.port), seconds, "listening")
+        return child
+
+    def wait(self, seconds: float = 30) -> None:
+        """Wait until the process is primary of its replica set and `uri` opens it; Failed otherwise."""
+        child = self.wait_listening(seconds)
         if self._made.exists():
             with self.client() as client:
                 _name_member(client, self.port)
@@ -99,28 +108,51 @@ class Mongod:
             members = [{"_id": 0, "host": f"127.0.0.1:{self.port}"}]
             client.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": members})
             child.wait_until(lambda: _primary(client), seconds, "primary")
-            client.admin.command("createUser", ROOT, pwd=self._password, roles=["root"])
+            client.admin.command("createUser", ROOT, pwd=self.password, roles=["root"])
+        self._made.touch()
+
+    def join(self, first: "Mongod", seconds: float = 30) -> None:
+        """Become a member of another's set, which has its key, and wait until it has everything; Failed otherwise."""
+        child = self.wait_listening(seconds)
+        with first.client() as client:
+            config = client.admin.command("replSetGetConfig")["config"]
+            config["members"].append({"_id": len(config["members"]), "host": f"127.0.0.1:{self.port}"})
+            config["version"] += 1
+            client.admin.command("replSetReconfig", config)
+            # Once it has everything the set changes its configuration by itself, and lets it vote.
+            child.wait_until(
+                lambda: client.admin.command("replSetGetConfig")["config"]["version"] > config["version"],
+                seconds,
+                "voting",
+            )
         self._made.touch()
 
     @property
-    def _password(self) -> str:
+    def password(self) -> str:
+        """The root user's password; of a larger set, its first member knows it."""
         return (self._data / "root").read_text()
 
     @property
     def uri(self) -> str:
         """The root user's address of the replica set."""
-        return uri(ROOT, self._password, self.port)
+        return uri(ROOT, self.password, self.port)
 
     def client(self) -> MongoClient[dict[str, Any]]:
         """A client with the root user's rights, talking to this process directly."""
         return MongoClient(
-            "127.0.0.1", self.port, username=ROOT, password=self._password, directConnection=True, tz_aware=True
+            "127.0.0.1", self.port, username=ROOT, password=self.password, directConnection=True, tz_aware=True
         )
 
 
-def uri(user: str, password: str, port: int, database: str = "admin") -> str:
-    """The address of a replica set of one on this machine for a user who is defined in `database`."""
-    return f"mongodb://{user}:{password}@127.0.0.1:{port}/{database}?authSource={database}&replicaSet={REPLICA_SET}"
+def new_key() -> str:
+    """What the members of one replica set know each other by."""
+    return base64.b64encode(secrets.token_bytes(96)).decode()
+
+
+def uri(user: str, password: str, port: int | Sequence[int], database: str = "admin") -> str:
+    """The address of a replica set on this machine, by its members' ports, for a user defined in `database`."""
+    hosts = ",".join(f"127.0.0.1:{each}" for each in ([port] if isinstance(port, int) else port))
+    return f"mongodb://{user}:{password}@{hosts}/{database}?authSource={database}&replicaSet={REPLICA_SET}"
 
 
 def put_user(client: MongoClient[dict[str, Any]], database: str, user: str, password: str) -> None:

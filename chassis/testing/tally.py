@@ -27,10 +27,11 @@ TOPIC_CONFIG = {"cleanup.policy": "delete", "retention.ms": "-1", "unclean.leade
 
 
 class Add(Command):
-    """Add an amount. Zero changes nothing, a negative one is refused."""
+    """Add an amount, as many times as told. Zero changes nothing, a negative one is refused."""
 
     program: str
     amount: int
+    times: int = 1
 
 
 class Total(State):
@@ -110,7 +111,8 @@ def _aggregate(category: Category, fact: type[Any]) -> Aggregate[Total]:
     def _(command: Add, state: Total, now: datetime) -> list[Fact]:
         if command.amount < 0:
             raise Refused("negative", "only positive amounts can be added")
-        return [fact(program=command.program, amount=command.amount)] if command.amount else []
+        facts = [fact(program=command.program, amount=command.amount) for _ in range(command.times)]
+        return facts if command.amount else []
 
     def evolve(state: Total, said: Any) -> Total:
         return Total(amount=state.amount + said.amount)

@@ -1,0 +1,176 @@
+"""One seeded run: callers that never give up, faults according to the plan, then rest, and the verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from tests.chaos import points
+from tests.chaos.faults import Faults, Step, kinds, plan
+from tests.chaos.judge import Answered, Verdict, at_rest, judge
+from tests.chaos.servers import Servers
+from tests.chaos.world import PATIENCE, World
+
+CALLERS = 8
+THINGS = 40
+PROCESSES = (
+    "writer-api-1",
+    "writer-api-2",
+    "writer-relay-1",
+    "writer-relay-2",
+    "hearer-worker-1",
+    "hearer-worker-2",
+    "hearer-relay-1",
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run is made of: everything random in it follows from the seed; how long it takes does not."""
+
+    seed: int
+    seconds: float = 20.0
+    times: int = 3
+    echo: bool = True
+    enough: int | None = None
+    """Facts after which callers stop, however much time is left; never before the last fault."""
+
+
+class Callers:
+    """Send commands to whichever API answers, each again and again with its key until it is answered."""
+
+    def __init__(self, world: World, run: Run) -> None:
+        self.answers: list[Answered] = []
+        self.counts: Counter[str] = Counter()
+        self.refusals: list[str] = []
+        self.stopping = False
+        self._world = world
+        self._run = run
+
+    @property
+    def facts(self) -> int:
+        return sum(a.times * len(a.things) for a in self.answers)
+
+    async def call(self) -> None:
+        """Until told to stop; the last command of each caller is answered, too."""
+        async with httpx.AsyncClient(timeout=4, limits=httpx.Limits(max_connections=2 * CALLERS)) as http:
+            async with asyncio.TaskGroup() as group:
+                for n in range(CALLERS):
+                    group.create_task(self._one(http, n))
+
+    async def _one(self, http: httpx.AsyncClient, caller: int) -> None:
+        rng = random.Random(f"{self._run.seed} {caller}")
+        n = 0
+        while not self.stopping:
+            n += 1
+            # A few things are written to by everybody: callers meet.
+            names = [f"t{min(int(rng.expovariate(0.1)), THINGS)}" for _ in range(rng.choice((1, 1, 1, 2, 3)))]
+            order = {
+                "key": f"{self._run.seed}-{caller}-{n}",
+                "program": self._world.program,
+                "things": sorted(set(names)),
+                "amount": rng.randint(1, 9),
+                "times": rng.randint(1, self._run.times),
+            }
+            await self._until_answered(http, order, rng)
+
+    async def _until_answered(self, http: httpx.AsyncClient, order: dict[str, object], rng: random.Random) -> None:
+        path = f"/{self._world.writer.name}/v1/add"
+        tries = 0
+        while True:
+            tries += 1
+            api = rng.choice(self._world.of("writer-api"))
+            try:
+                answer = await http.post(f"http://127.0.0.1:{api.port}{path}", json=order)
+            except httpx.HTTPError:
+                self.counts["tries without an answer"] += 1
+            else:
+                if answer.status_code == 200:
+                    break
+                self.counts[f"tries answered {answer.status_code}"] += 1
+                if answer.status_code != 503:
+                    self.refusals.append(f"{order['key']}: {answer.status_code} {answer.text[:300]}")
+            await asyncio.sleep(rng.uniform(0.02, 0.2))
+        said = answer.json()
+        self.counts["commands"] += 1
+        self.counts["commands tried again"] += tries > 1
+        self.counts["commands over several streams"] += len(order["things"]) > 1  # type: ignore[arg-type]
+        self.counts["answers lost and found"] += bool(said["repeated"])
+        self.answers.append(
+            Answered(
+                str(order["key"]),
+                tuple(order["things"]),  # type: ignore[arg-type]
+                int(order["amount"]),  # type: ignore[call-overload]
+                int(order["times"]),  # type: ignore[call-overload]
+                tuple(said["after"]),
+            )
+        )
+
+
+async def chaos(servers: Servers, folder: Path, run: Run, say: Callable[[str], None]) -> Verdict:
+    """A world of its own lives through the plan of the seed; answers what was found afterwards, with all counts."""
+    world = World(servers, folder, echo=run.echo)
+    steps = plan(run.seed, run.seconds)
+    say(f"seed {run.seed}: {len(steps)} faults in {run.seconds:.0f} s")
+    faults = Faults(world, run.seed)
+    callers = Callers(world, run)
+    try:
+        await world.prepare()
+        await world.run(*PROCESSES)
+        looking = asyncio.create_task(faults.look())
+        calling = asyncio.create_task(callers.call())
+        try:
+            await _live(world, faults, callers, steps, run)
+            await world.heal()
+            callers.stopping = True
+            async with asyncio.timeout(PATIENCE):
+                await calling
+            await _rest(world)
+            verdict = await asyncio.to_thread(judge, world, callers.answers)
+        finally:
+            looking.cancel()
+            calling.cancel()
+            await asyncio.gather(looking, calling, return_exceptions=True)
+    finally:
+        await world.close()
+    verdict.counts += callers.counts + world.counts
+    verdict.findings += callers.refusals
+    say(f"seed {run.seed}: {verdict}")
+    return verdict
+
+
+async def _live(world: World, faults: Faults, callers: Callers, steps: list[Step], run: Run) -> None:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    await faults.carry_out(steps)
+    while loop.time() - began < run.seconds and not (run.enough and callers.facts >= run.enough):
+        await asyncio.sleep(0.1)
+    for step in steps:
+        if step.what.startswith("kill at "):
+            point = step.what.split()[2]
+            reached = [p for p in world.of(step.whom) if not points.armed(p.folder, point)]
+            world.counts[step.what] += len(reached)
+
+
+async def _rest(world: World) -> None:
+    """Wait until everything that was said has been heard and done."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + 2 * PATIENCE
+    waiting = ["everything"]
+    while waiting:
+        assert loop.time() < deadline, f"not at rest: {waiting}"
+        await asyncio.sleep(0.2)
+        waiting = await asyncio.to_thread(at_rest, world)
+
+
+def missed(verdict: Verdict) -> list[str]:
+    """The kinds of faults, and the hard cases, that did not really occur in the run."""
+    cases = ("commands tried again", "answers lost and found", "commands over several streams", "repeats on Kafka")
+    cases += ("relay takeovers", "partitions moved")
+    return [name for name in (*(what for what, _, _ in kinds()), *cases) if verdict.counts[name] < 1]
