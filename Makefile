@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test revert-tests check bench catalog lock compose-smoke down clean
+.PHONY: help setup demo test revert-tests chaos check bench catalog lock compose-smoke down clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -40,6 +40,11 @@ test: $(READY) ## run every test
 
 revert-tests: $(READY) ## plant each fault of tests/planted and see that the tests of its guarantee fail
 	@$(BIN)/python -m tests.planted
+
+EVENTS ?= 1000000
+MINUTES ?= 120
+chaos: $(READY) ## kill, pause and cut off everything under load; EVENTS=, MINUTES=, SEED= to see one again
+	@$(BIN)/python -m tests.chaos --events $(EVENTS) --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 check: $(READY) ## format, lint, types and the rules of the house
 	@$(BIN)/ruff format --check .

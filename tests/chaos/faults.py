@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from chassis.receiving.versions import CHECKPOINTS
 from tests.chaos import points
 from tests.chaos.proxy import Harm, Link
-from tests.chaos.world import LEASE, World
+from tests.chaos.world import LEASE, Process, World
 
 SESSION = 10.0
 """Seconds after which Kafka gives a silent consumer's partitions to another."""
@@ -34,17 +34,21 @@ class Step:
         return f"{self.at:6.1f} s  {self.what} {self.whom} ({self.seconds:.1f} s)"
 
 
-def kinds() -> list[tuple[str, Sequence[str], tuple[float, float]]]:
-    """What there is: its name, to whom it can be done, and for how many seconds at least and at most."""
-    at_points = {"api": points.API, "relay": points.RELAY, "worker": points.WORKER}
-    harms: list[tuple[str, Sequence[str], tuple[float, float]]] = [
+Kind = tuple[str, Sequence[str], tuple[float, float]]
+"""What there is: its name, to whom it can be done, and for how many seconds at least and at most."""
+
+
+def kinds() -> list[Kind]:
+    """Everything that is done in each run."""
+    at_points = {"api": points.API, "relay": points.RELAY, "worker": ("advanced",)}
+    harms: list[Kind] = [
         (f"{server} {harm}", ROLES if server == MONGO else ROLES[1:], (0.5, 3.0))
         for server in (MONGO, KAFKA)
         for harm in Harm
     ]
     return [
         *((f"kill {role}", [role], (0, 0)) for role in ROLES),
-        *((f"kill at {point}", [role], (0, 0)) for role, ps in at_points.items() for point in ps),
+        *((f"kill {role} at {point}", [role], (0, 0)) for role, ps in at_points.items() for point in ps),
         ("pause api", ["api"], (0.5, 3.0)),
         ("pause relay", ["relay"], (LEASE + 0.5, LEASE + 1.5)),
         ("pause worker", ["worker"], (SESSION + 1, SESSION + 2)),
@@ -72,6 +76,7 @@ class Faults:
         self._world = world
         self._rng = random.Random(seed)
         self._servers = asyncio.Lock()  # never two members of the set at once: a majority must live
+        self._armed: list[tuple[str, Process, str]] = []
         self._owners: set[str] = set()
         self._holders: dict[str, set[bytes]] = {}
 
@@ -90,9 +95,11 @@ class Faults:
                     await self._to_servers(step)
             case ["kill", _]:
                 self._one(step.whom).kill()
-            case ["kill", "at", point]:
-                for process in self._world.of(step.whom):
+            case ["kill", role, "at", point]:
+                # Whichever relay works; one worker only, because the group then waits for it.
+                for process in [self._one(role)] if role == "worker" else self._world.of(role):
                     points.arm(process.folder, point, points.KILL)
+                    self._armed.append((step.what, process, point))
                 return  # counted when it is reached
             case ["pause", _]:
                 await self._pause(step)
@@ -100,7 +107,17 @@ class Faults:
                 await self._harm(server, Harm(harm), step)
         self._world.counts[step.what] += 1
 
-    def _one(self, role: str):  # type: ignore[no-untyped-def]
+    def count_reached(self) -> None:
+        """Count the points at which a process has killed itself."""
+        left = []
+        for what, process, point in self._armed:
+            if points.armed(process.folder, point):
+                left.append((what, process, point))
+            else:
+                self._world.counts[what] += 1
+        self._armed = left
+
+    def _one(self, role: str) -> Process:
         return self._rng.choice(self._world.of(role))
 
     async def _to_servers(self, step: Step) -> None:

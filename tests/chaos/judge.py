@@ -54,7 +54,7 @@ class Verdict:
 def judge(world: World, answers: Iterable[Answered]) -> Verdict:
     """Compare answers, journals, topics, views and tasks of a world that is at rest."""
     verdict = Verdict()
-    with world.servers.client(tz_aware=True) as client:
+    with world.servers.client() as client:
         said = _journal(client, world, world.writer, verdict)
         echoed = _journal(client, world, world.hearer, verdict)
         _answers(world, said, answers, verdict)

@@ -43,10 +43,12 @@ class Link:
 
     async def close(self) -> None:
         """Cut everything and stop listening."""
-        self._cut(1.0, random.Random(0))
         if self._server is not None:
             self._server.close()
-            await self._server.wait_closed()
+        while self.through:
+            for each in list(self.through):
+                each.cut()
+            await asyncio.sleep(0.01)
 
     def do(self, harm: Harm, rng: random.Random, *, share: float = 1.0, seconds: float = 0.2) -> None:
         """Harm the link: `cut` and `half_close` a share of its connections now, the others all of it from now on.

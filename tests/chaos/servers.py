@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
-import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -120,13 +118,26 @@ class Servers:
         """Kill -9 it, and let another one take its place soon; `restart` brings it back."""
         assert primary.child is not None
         primary.child.kill()
-        deadline = time.monotonic() + 10
+        self._elect()
+
+    def kill_alone(self, primary: Mongod, others: Sequence[Mongod]) -> None:
+        """Kill -9 a primary after all the others; they come back without it, and one of them takes its place."""
+        assert primary.child is not None
+        primary.child.kill()
+        for member in others:
+            self.restart(member)
+        self._elect()
+
+    def _elect(self, seconds: float = 20) -> None:
+        """Ask the living for a new primary, so that nobody has to wait until they miss the old one."""
+        deadline = time.monotonic() + seconds
         while self._primary() is None and time.monotonic() < deadline:
             for member in self.members:
                 if member.child is not None and member.child.running:
                     with contextlib.suppress(PyMongoError), self.direct(member) as client:
                         client.admin.command("replSetStepUp")
                         return
+            time.sleep(0.1)
 
     def restart(self, member: Mongod) -> None:
         """Start a killed member on its data again."""
@@ -140,20 +151,9 @@ class Servers:
         self.broker.spawn()
         self.broker.wait()
 
-    def pause(self, member: Mongod) -> None:
-        """SIGSTOP."""
-        assert member.child is not None
-        os.kill(member.child.pid, signal.SIGSTOP)
-
-    def go_on(self, member: Mongod) -> None:
-        """SIGCONT; nothing where it is dead."""
-        if member.child is not None and member.child.running:
-            os.kill(member.child.pid, signal.SIGCONT)
-
     def heal(self) -> None:
         """Everything runs, there is a primary, and Kafka listens."""
         for member in self.members:
-            self.go_on(member)
             if member.child is None or not member.child.running:
                 self.restart(member)
         if self.broker.child is None or not self.broker.child.running:

@@ -121,7 +121,7 @@ class Process:
 class World(TallyServices):
     """The two services on these servers, prepared by the user who prepares; `processes` by name."""
 
-    def __init__(self, servers: Servers, folder: Path, *, echo: bool = True) -> None:
+    def __init__(self, servers: Servers, folder: Path, *, echo: bool = True, lease: float = LEASE) -> None:
         super().__init__("c" + secrets.token_hex(4), echo=echo)
         self.servers = servers
         self.program = random_id("pr")
@@ -129,6 +129,7 @@ class World(TallyServices):
         self.counts: Counter[str] = Counter()
         self._name = self.writer.name[:-1]
         self._echo = echo
+        self._lease = lease
         self._folder = folder / self._name
         self._folder.mkdir(parents=True)
         self._key = self._folder / "key"
@@ -163,7 +164,7 @@ class World(TallyServices):
             "subject_key_file": str(self._key),
             "content_key_file": str(self._key),
             "partitions": str(PARTITIONS),
-            "lease_seconds": str(LEASE),
+            "lease_seconds": str(self._lease),
         }
         told |= {"relay_mongo_uri": users[RELAY]} if role == "relay" else {"mongo_uri": users[PREPARE]}
         if role not in (PREPARE, "relay"):

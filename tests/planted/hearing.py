@@ -29,7 +29,7 @@ FAULTS = [
         "G3",
         "chassis/receiving/inbox.py",
         lambda: setattr(Inbox, "_advance", without_a_fence),
-        _TRACES,
+        (*_TRACES, "tests/chaos/test_steps.py::test_a_worker_that_lost_its_partition_in_its_sleep_cannot_write"),
     ),
     Fault(
         "repeats-are-applied",
