@@ -39,8 +39,12 @@ class Producer:
         )
 
     async def start(self) -> None:
-        """Connect."""
-        await self._kafka.start()
+        """Connect. Where that fails nothing of it is left."""
+        try:
+            await self._kafka.start()
+        except BaseException:
+            await self.close()
+            raise
 
     async def send(self, topic: str, partition: int, records: Sequence[Outgoing]) -> None:
         """Send records to a partition, in order; returns once all replicas have them."""

@@ -22,8 +22,8 @@ async def records(
     consumer = AIOKafkaConsumer(
         *topics, bootstrap_servers=bootstrap, group_id=None, auto_offset_reset="earliest", max_poll_records=2000
     )
-    await consumer.start()
     try:
+        await consumer.start()
         places = consumer.assignment()
         ends = await consumer.end_offsets(places)
         firsts = await consumer.beginning_offsets(places)

@@ -19,8 +19,8 @@ async def verify(bootstrap: str, topics: Iterable[str], partitions: int) -> None
     """
     wanted = sorted(topics)
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
     try:
+        await admin.start()
         found = {t["topic"]: t for t in await admin.describe_topics(wanted)}
         for topic in wanted:
             n = len(found.get(topic, {}).get("partitions", ()))

@@ -259,8 +259,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
 async def end_offsets(bootstrap: str, topics: Sequence[str]) -> dict[Place, int]:
     """Where each partition of the topics ends now, asked of Kafka outside any group."""
     kafka = AIOKafkaConsumer(*topics, bootstrap_servers=bootstrap, group_id=None, auto_offset_reset="latest")
-    await kafka.start()
     try:
+        await kafka.start()
         ends = await kafka.end_offsets(kafka.assignment())
         return {(tp.topic, tp.partition): end for tp, end in ends.items()}
     finally:

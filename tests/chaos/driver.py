@@ -171,7 +171,7 @@ async def _live(world: World, faults: Faults, callers: Callers, steps: list[Step
 async def rest(world: World) -> None:
     """Wait until everything that was said has been heard and done."""
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + 2 * PATIENCE
+    deadline = loop.time() + PATIENCE
     waiting = ["everything"]
     while waiting:
         assert loop.time() < deadline, f"not at rest: {waiting}"

@@ -33,7 +33,7 @@ from tests.integration.kit import until
 PARTITIONS = 4
 LEASE = 3.0
 """Seconds: shorter than a service's default, so that several relays take over from each other within one run."""
-PATIENCE = 120.0
+PATIENCE = 240.0
 """Seconds that anything may take here; only a stall takes longer, however busy the machine is."""
 
 _forks = multiprocessing.get_context("forkserver")
