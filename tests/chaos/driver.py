@@ -175,7 +175,7 @@ async def rest(world: World) -> None:
     waiting = ["everything"]
     while waiting:
         assert loop.time() < deadline, f"not at rest: {waiting}"
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.4)
         waiting = await asyncio.to_thread(at_rest, world)
 
 

@@ -182,12 +182,11 @@ class Faults:
 
     def _look(self) -> None:
         world = self._world
-        with world.servers.client(serverSelectionTimeoutMS=2000) as client:
-            lease = client[world.database(world.writer)].leases.find_one({"_id": "relay"})
-            if lease and lease["owner"]:
-                self._owners.add(lease["owner"])
-            for doc in client[world.database(world.hearer)][CHECKPOINTS].find():
-                if doc.get("lsid"):
-                    self._holders.setdefault(doc["_id"], set()).add(bytes(doc["lsid"]["id"]))
+        lease = world.database(world.writer).leases.find_one({"_id": "relay"})
+        if lease and lease["owner"]:
+            self._owners.add(lease["owner"])
+        for doc in world.database(world.hearer)[CHECKPOINTS].find():
+            if doc.get("lsid"):
+                self._holders.setdefault(doc["_id"], set()).add(bytes(doc["lsid"]["id"]))
         world.counts["relay takeovers"] = max(0, len(self._owners) - 1)
         world.counts["partitions moved"] = sum(len(held) - 1 for held in self._holders.values())

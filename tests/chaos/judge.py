@@ -17,7 +17,6 @@ from chassis.running.service import Service
 from chassis.testing.tally import Sum
 from contracts.envelope import from_headers
 from tests.chaos.child import identity
-from tests.chaos.servers import Client
 from tests.chaos.world import PARTITIONS, World
 
 Journals = dict[str, list[Commit]]
@@ -54,33 +53,32 @@ class Verdict:
 def judge(world: World, answers: Iterable[Answered]) -> Verdict:
     """Compare answers, journals, topics, views and tasks of a world that is at rest."""
     verdict = Verdict()
-    with world.servers.client() as client:
-        said = _journal(client, world, world.writer, verdict)
-        echoed = _journal(client, world, world.hearer, verdict)
-        _answers(world, said, answers, verdict)
-        for service, journal in ((world.writer, said), (world.hearer, echoed)):
-            _topics(world, service, journal, verdict)
-        _views(client, world, said, verdict)
-        _echoes(world, said, echoed, verdict)
-        _nothing_left(client, world, verdict)
+    said = _journal(world, world.writer, verdict)
+    echoed = _journal(world, world.hearer, verdict)
+    _answers(world, said, answers, verdict)
+    for service, journal in ((world.writer, said), (world.hearer, echoed)):
+        _topics(world, service, journal, verdict)
+    _views(world, said, verdict)
+    _echoes(world, said, echoed, verdict)
+    _nothing_left(world, verdict)
     return verdict
 
 
 def at_rest(world: World) -> list[str]:
     """What still has to happen before the services are at rest; empty when they are."""
     waiting = []
-    with world.servers.client() as client:
-        for service in (world.writer, world.hearer):
-            database = client[world.database(service)]
-            pending = database.journal.count_documents({"pending": True})
-            waiting += [f"{pending} commits of {service.name} are pending"] if pending else []
-        hearer = client[world.database(world.hearer)]
-        if tasks := hearer.tasks.count_documents({"state": "open"}):
-            waiting.append(f"{tasks} tasks are open")
-        reached = {d["_id"].split("|", 1)[1]: d["offset"] for d in hearer[CHECKPOINTS].find()}
-        for partition, end in ends(world.servers.kafka, world.tally.topic or "").items():
-            offset = reached.get(f"{world.tally.topic}|{partition}", 0)
-            waiting += [f"partition {partition} is at {offset} of {end}"] if offset < end else []
+    for service in (world.writer, world.hearer):
+        pending = world.database(service).journal.count_documents({"pending": True})
+        waiting += [f"{pending} commits of {service.name} are pending"] if pending else []
+    hearer = world.database(world.hearer)
+    if tasks := hearer.tasks.count_documents({"state": "open"}):
+        waiting.append(f"{tasks} tasks are open")
+    if waiting:
+        return waiting
+    reached = {d["_id"].split("|", 1)[1]: d["offset"] for d in hearer[CHECKPOINTS].find()}
+    for partition, end in ends(world.servers.kafka, world.tally.topic or "").items():
+        offset = reached.get(f"{world.tally.topic}|{partition}", 0)
+        waiting += [f"partition {partition} is at {offset} of {end}"] if offset < end else []
     return waiting
 
 
@@ -94,9 +92,9 @@ def ends(bootstrap: str, topic: str) -> dict[int, int]:
         consumer.close()
 
 
-def _journal(client: Client, world: World, service: Service, verdict: Verdict) -> Journals:
+def _journal(world: World, service: Service, verdict: Verdict) -> Journals:
     """A journal by streams, in order; its chain is whole."""
-    collection = client[world.database(service)].get_collection("journal", read_concern=ReadConcern("majority"))
+    collection = world.database(service).get_collection("journal", read_concern=ReadConcern("majority"))
     found: Journals = defaultdict(list)
     for doc in collection.find().sort([("stream", 1), ("from", 1)]):
         commit = Commit.from_document(doc)
@@ -188,9 +186,9 @@ def records(bootstrap: str, topic: str, seconds: float = 120) -> Iterator[Any]:
         consumer.close()
 
 
-def _views(client: Client, world: World, said: Journals, verdict: Verdict) -> None:
+def _views(world: World, said: Journals, verdict: Verdict) -> None:
     """Every view is the fold of its stream, and none is missing or one too many."""
-    kept = {d["_id"]: d for d in client[world.database(world.hearer)][collection_of(1)].find({"view": "sums"})}
+    kept = {d["_id"]: d for d in world.database(world.hearer)[collection_of(1)].find({"view": "sums"})}
     verdict.find(kept.keys() != said.keys(), f"views and streams differ: {sorted(kept.keys() ^ said.keys())[:5]}")
     for stream, commits in said.items():
         row = Sum()
@@ -227,7 +225,7 @@ def _echoes(world: World, said: Journals, echoed: Journals, verdict: Verdict) ->
         verdict.findings.append(f"{what}: its task was done {times} times too often")
 
 
-def _nothing_left(client: Client, world: World, verdict: Verdict) -> None:
-    hearer = client[world.database(world.hearer)]
+def _nothing_left(world: World, verdict: Verdict) -> None:
+    hearer = world.database(world.hearer)
     verdict.findings += [f"parked: {row['_id']}: {row.get('reason')}" for row in hearer.parked.find()]
     verdict.findings += [f"task {row['_id']}: {row['state']}, {row.get('error')}" for row in hearer.tasks.find()]

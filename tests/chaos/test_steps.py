@@ -112,8 +112,7 @@ async def test_what_only_a_dying_primary_has_is_neither_answered_nor_published(f
         await asyncio.to_thread(field.restart, primary)
         await asking
         await verdict_of(world, callers)
-        with field.client() as client:
-            kept = client[world.database(world.writer)].journal.find_one({"command_id": identity("during")})
+        kept = world.database(world.writer).journal.find_one({"command_id": identity("during")})
     assert kept is not None
     assert kept["_id"] != lonely, "the old primary's commit was to be rolled back"
 
@@ -122,7 +121,7 @@ def only_there(field: Servers, world: World, key: str) -> Any:
     """The id of a command's commit as the primary without a majority has it."""
     primary = field.primary()
     with field.direct(primary) as client:
-        doc = client[world.database(world.writer)].journal.find_one({"command_id": identity(key)})
+        doc = client[world.name_of(world.writer)].journal.find_one({"command_id": identity(key)})
         return doc and doc["_id"]
 
 
@@ -159,12 +158,10 @@ async def test_a_worker_that_lost_its_partition_in_its_sleep_cannot_write(field:
 
 def checkpoints(world: World) -> dict[str, int]:
     """Where the hearer's checkpoints are."""
-    with world.servers.client() as client:
-        return {doc["_id"]: doc["offset"] for doc in client[world.database(world.hearer)][CHECKPOINTS].find()}
+    return {doc["_id"]: doc["offset"] for doc in world.database(world.hearer)[CHECKPOINTS].find()}
 
 
 def owners(world: World, wanted: int) -> bool:
     """Whether so many workers own partitions."""
-    with world.servers.client() as client:
-        docs = list(client[world.database(world.hearer)][CHECKPOINTS].find())
-        return len({bytes(doc["lsid"]["id"]) for doc in docs if doc.get("lsid")}) == wanted
+    docs = world.database(world.hearer)[CHECKPOINTS].find()
+    return len({bytes(doc["lsid"]["id"]) for doc in docs if doc.get("lsid")}) == wanted

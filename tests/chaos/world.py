@@ -11,11 +11,13 @@ import secrets
 import signal
 from collections import Counter
 from collections.abc import Mapping
+from functools import cached_property
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import httpx
+from pymongo.database import Database
 
 from chassis.deciding.commands import random_id
 from chassis.running.runtime import Runtime
@@ -27,7 +29,7 @@ from local.processes import free_ports
 from local.tokens import AUDIENCE, ISSUER, jwks_file
 from tests.chaos import child, points
 from tests.chaos.proxy import Link
-from tests.chaos.servers import Servers
+from tests.chaos.servers import Client, Servers
 from tests.integration.kit import until
 
 PARTITIONS = 4
@@ -137,15 +139,24 @@ class World(TallyServices):
         self._users: dict[str, dict[str, str]] = {}
         self._watching: asyncio.Task[None] | None = None
 
-    def database(self, service: Service) -> str:
+    @cached_property
+    def root(self) -> Client:
+        """A client that may look at everything, past every proxy."""
+        return self.servers.client(serverSelectionTimeoutMS=10_000)
+
+    def name_of(self, service: Service) -> str:
         """The name of a service's database."""
         return f"counterpoint_{service.name}"
+
+    def database(self, service: Service) -> Database[dict[str, Any]]:
+        """A service's database, past every proxy."""
+        return self.root[self.name_of(service)]
 
     async def prepare(self) -> None:
         """Make topics, users, collections and indexes, as before a release."""
         await asyncio.to_thread(self.servers.topics, dict.fromkeys(self.topics, TOPIC_CONFIG), PARTITIONS)
         for service in (self.writer, self.hearer):
-            self._users[service.name] = await asyncio.to_thread(self.servers.users, self.database(service))
+            self._users[service.name] = await asyncio.to_thread(self.servers.users, self.name_of(service))
             told = {k.removeprefix("COUNTERPOINT_").lower(): v for k, v in self._env(service, PREPARE).items()}
             runtime = Runtime(service, Settings(**told))
             await runtime.prepare()
@@ -157,7 +168,7 @@ class World(TallyServices):
             "role": "api" if role == PREPARE else role,
             "environment": "local",
             "kafka_bootstrap": self.servers.kafka,
-            "mongo_database": self.database(service),
+            "mongo_database": self.name_of(service),
             "issuer": ISSUER,
             "audience": AUDIENCE,
             "jwks": str(jwks_file(self._folder)),
@@ -219,3 +230,4 @@ class World(TallyServices):
         if self._watching is not None:
             self._watching.cancel()
         await asyncio.gather(*(p.end() for p in self.of("-")))
+        self.root.close()
