@@ -72,6 +72,8 @@ async def test_a_process_killed_at_any_step_loses_and_doubles_nothing(field: Ser
             points.arm(relay.folder, point, points.KILL)
             relay.signal(signal.SIGCONT)
             await reached(relay, point)
+        for thing in THINGS:
+            await callers.ask(http, f"end {thing}", [thing])
         for worker, point in zip(world.of("worker"), points.WORKER, strict=True):
             await reached(worker, point)
         verdict = await verdict_of(world, callers)
