@@ -54,35 +54,11 @@ def in_utc(free: Week, ahead: int) -> Week:
     return np.roll(free, -ahead)
 
 
-def room_for(free: Week, quarters: int) -> Week:
-    """The quarter hours at which a stretch of `quarters` could begin."""
-    starts = free.copy()
-    for later in range(1, quarters):
-        starts &= np.roll(free, -later)
-    return starts
-
-
-def common(
-    ours: Sequence[tuple[Week, str]], theirs: Sequence[tuple[Week, str]], over: Sequence[Season], minutes: int
-) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-    """For each of us and each of them: common minutes in a week, and whether one stretch of `minutes` is common.
-
-    Both are what holds in every season: the least minutes, and a stretch in each.
-    """
-    quarters = -(-minutes // QUARTER)
-    shape = len(ours), len(theirs)
-    least = np.full(shape, WEEK * QUARTER, dtype=np.int32)
-    fits = np.ones(shape, dtype=np.bool_)
-    for season in over:
-        a = _rows([in_utc(free, season[zone]) for free, zone in ours])
-        b = _rows([in_utc(free, season[zone]) for free, zone in theirs])
-        np.minimum(least, (a @ b.T).astype(np.int32) * QUARTER, out=least)
-        a = _rows([room_for(in_utc(free, season[zone]), quarters) for free, zone in ours])
-        b = _rows([room_for(in_utc(free, season[zone]), quarters) for free, zone in theirs])
-        fits &= (a @ b.T) > 0
-    return least, fits
-
-
-def _rows(weeks: list[Week]) -> NDArray[np.float32]:
-    """Floats, because only their products are computed by BLAS; counts up to 672 are exact."""
-    return np.array(weeks, dtype=np.float32).reshape(len(weeks), WEEK)
+def calendars(people: Sequence[tuple[Week, str]], over: Sequence[Season]) -> NDArray[np.uint64]:
+    """[season, person, word]: the quarter hours in UTC that each person, a week on the clock of a zone, has in each
+    season, as bits; the first is the lowest bit of the first word."""
+    padded = np.zeros((len(over), len(people), -(-WEEK // 64) * 64), dtype=np.bool_)
+    for k, season in enumerate(over):
+        for row, (free, zone) in enumerate(people):
+            padded[k, row, :WEEK] = in_utc(free, season[zone])
+    return np.packbits(padded, axis=2, bitorder="little").view(np.uint64)

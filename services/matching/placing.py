@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from contracts.enrollment import Objective, Term
+from contracts.enrollment import Term
 from contracts.types import Side
+from services.matching.arrays import obstacle, problem
 from services.matching.cohort import Candidate, Cohort, digest
-from services.matching.scoring import Mask, Suitability
-from services.matching.solver import Problem, solve
+from services.matching.remaining import Left
+from services.matching.solver import TERMS, solve
 
 
 class Placed(BaseModel):
@@ -53,91 +51,41 @@ class Placement(BaseModel):
     executive_prices: list[int]
 
 
-@dataclass
-class _Left:
-    """Counts of partners that remain for each mentor and each executive, rule after rule."""
-
-    mentors: dict[str, NDArray[np.int64]]
-    executives: dict[str, NDArray[np.int64]]
-
-    def note(self, rule: str, allowed: Mask) -> None:
-        self.mentors[rule] = allowed.sum(axis=1)
-        self.executives[rule] = allowed.sum(axis=0)
-
-
 def place(cohort: Cohort) -> Placement:
     """The optimal placement of a cohort; the same for the same cohort, in whatever order its people are."""
     cohort = cohort.in_order()
-    suitable = Suitability(cohort)
-    obstacles = suitable.obstacles()
-    free = [np.array([o is None for o in side], dtype=np.bool_) for side in obstacles]
-    allowed = free[0][:, None] & free[1][None, :]
-    left = _Left({}, {})
-    left.note("placeable", allowed)
-    for rule, mask in suitable.rules():
-        allowed &= mask
-        left.note(rule, allowed)
-    problem = _problem(cohort, suitable.scores().astype(np.int64), allowed)
-    solution = solve(problem)
-    placed = _placed(cohort, suitable, solution.pairs)
-    return Placement(
-        placed=placed,
-        unplaced=_unplaced(cohort.mentors, Side.mentor, {p.mentor for p in placed}, obstacles[0], left.mentors)
-        + _unplaced(cohort.executives, Side.executive, {p.executive for p in placed}, obstacles[1], left.executives),
-        total=sum(p.score for p in placed),
-        optimal=solution.optimal,
-        certificate=digest(
-            {"input": cohort.digest(), "pairs": solution.pairs, "prices": [solution.row_prices, solution.column_prices]}
-        ),
-        mentor_prices=solution.row_prices,
-        executive_prices=solution.column_prices,
-    )
-
-
-def _problem(cohort: Cohort, scores: NDArray[np.int64], allowed: Mask) -> Problem:
-    """The objective as gains: what comes first is worth more than any sum of scores."""
-    mentor_seats, executive_seats = _seats(cohort.mentors), _seats(cohort.executives)
-    more = int(scores.max(initial=0)) * int(min(mentor_seats.sum(), executive_seats.sum())) + 1
-    people = more if cohort.rules.objective is Objective.most_people else 0
-    return Problem(
-        scores=scores + (more if cohort.rules.objective is Objective.most_pairs else 0),
-        allowed=allowed,
-        row_seats=mentor_seats,
-        column_seats=executive_seats,
-        row_first=np.array([0 if c.paired else people for c in cohort.mentors], dtype=np.int64),
-        column_first=np.array([0 if c.paired else people for c in cohort.executives], dtype=np.int64),
-    )
-
-
-def _seats(candidates: list[Candidate]) -> NDArray[np.int64]:
-    return np.array([c.seats for c in candidates], dtype=np.int64)
-
-
-def _placed(cohort: Cohort, suitable: Suitability, pairs: list[tuple[int, int]]) -> list[Placed]:
-    terms = {term: [int(points[i, j]) for i, j in pairs] for term, points in suitable.terms()}
-    return [
+    posed, apart = problem(cohort)
+    result, certificate = solve(posed)
+    placed = [
         Placed(
             mentor=cohort.mentors[i].person,
             executive=cohort.executives[j].person,
-            score=sum(points[k] for points in terms.values()),
-            terms={term: points[k] for term, points in terms.items()},
+            score=sum(points),
+            terms={Term(term): n for term, n in zip(TERMS, points, strict=True)},
         )
-        for k, (i, j) in enumerate(pairs)
+        for (i, j), points in zip(result.pairs.tolist(), result.points.tolist(), strict=True)
     ]
+    prices = certificate.mentor_prices.tolist(), certificate.executive_prices.tolist()
+    left = Left(posed, apart)
+    return Placement(
+        placed=placed,
+        unplaced=_unplaced(cohort.mentors, Side.mentor, {p.mentor for p in placed}, left)
+        + _unplaced(cohort.executives, Side.executive, {p.executive for p in placed}, left),
+        total=result.total,
+        optimal=certificate.value == certificate.bound,
+        certificate=digest({"input": cohort.digest(), "pairs": result.pairs.tolist(), "prices": prices}),
+        mentor_prices=prices[0],
+        executive_prices=prices[1],
+    )
 
 
-def _unplaced(
-    candidates: list[Candidate],
-    side: Side,
-    placed: set[str],
-    obstacles: list[str | None],
-    left: dict[str, NDArray[np.int64]],
-) -> list[Unplaced]:
+def _unplaced(candidates: list[Candidate], side: Side, placed: set[str], left: Left) -> list[Unplaced]:
+    rows = [row for row, candidate in enumerate(candidates) if candidate.person not in placed]
+    counts = left.partners(side, np.array(rows, dtype=np.int64))
     found = []
-    for k, candidate in enumerate(candidates):
-        if candidate.person in placed:
-            continue
-        counts = {rule: int(counts[k]) for rule, counts in left.items()}
-        binding = next((rule for rule, count in counts.items() if count == 0), "taken")
-        found.append(Unplaced(person=candidate.person, side=side, reason=obstacles[k] or binding, left=counts))
+    for k, row in enumerate(rows):
+        of_row = {rule: int(count[k]) for rule, count in counts.items()}
+        binding = next((rule for rule, count in of_row.items() if count == 0), "taken")
+        candidate = candidates[row]
+        found.append(Unplaced(person=candidate.person, side=side, reason=obstacle(candidate) or binding, left=of_row))
     return found

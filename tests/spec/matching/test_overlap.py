@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 from hypothesis import given as for_all
 from hypothesis import settings
 from hypothesis import strategies as st
 
 from contracts.profiles import WeeklyWindow
-from services.matching.overlap import WEEK, common, in_utc, room_for, seasons, week
+from services.matching.overlap import WEEK, calendars, in_utc, seasons, week
+from services.matching.solver.scores import common, starts
 from tests.spec.matching.people import office_hours
 
 AUTUMN = date(2026, 9, 1), date(2026, 11, 30)
@@ -19,8 +21,9 @@ AUTUMN = date(2026, 9, 1), date(2026, 11, 30)
 
 def of(ours: list[WeeklyWindow], here: str, theirs: list[WeeklyWindow], there: str, minutes: int) -> tuple[int, bool]:
     over = seasons({here, there}, *AUTUMN)
-    least, fits = common([(week(ours), here)], [(week(theirs), there)], over, minutes)
-    return int(least[0, 0]), bool(fits[0, 0])
+    one, other = calendars([(week(ours), here)], over), calendars([(week(theirs), there)], over)
+    room = starts(one, -(-minutes // 15)) & starts(other, -(-minutes // 15))
+    return int(common(one, other).min()) * 15, bool(room.any(axis=2).all())
 
 
 def test_the_seasons_are_the_combinations_of_offsets_that_occur() -> None:
@@ -98,5 +101,6 @@ def test_it_agrees_with_walking_through_the_weeks(
 def test_a_clock_ahead_reaches_its_hours_earlier_in_utc(ahead: int) -> None:
     monday_noon = week([WeeklyWindow(weekday=0, first=48, last=49)])
     assert in_utc(monday_noon, ahead)[(48 - ahead) % WEEK]
-    assert room_for(monday_noon, 1).sum() == 1
-    assert room_for(monday_noon, 2).sum() == 0
+    bits = calendars([(monday_noon, "UTC")], [{"UTC": 0}])
+    assert np.bitwise_count(starts(bits, 1)).sum() == 1
+    assert np.bitwise_count(starts(bits, 2)).sum() == 0

@@ -1,0 +1,113 @@
+"""The sparse network that is solved again and again: edges are added, whoever they suit better starts anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from services.matching.solver.compiling import compiled
+from services.matching.solver.paths import FAR, Edges, Nodes, Scratch, route
+from services.matching.solver.problem import Ints, Mask
+
+_compiled_route = compiled(route)
+
+
+@dataclass
+class Side:
+    """The seats of one side: how many people an entry stands for, all their seats, what each first one gains."""
+
+    first: Ints
+    people: Ints
+    seats: Ints
+    price: Ints
+    taken: Ints
+
+    @classmethod
+    def of(cls, first: Ints, people: Ints, seats: Ints) -> Side:
+        """Nobody is placed, and every seat is as cheap as it may be."""
+        return cls(first, people, seats, price=-first, taken=np.zeros(len(first), dtype=np.int64))
+
+    @property
+    def least(self) -> Ints:
+        """The least price at which all seats may be taken."""
+        return np.where(self.seats > self.people, 0, -self.first)
+
+
+class Network:
+    """Rows (ours) and columns (theirs), and the edges known so far, in the order of their ends."""
+
+    def __init__(self, ours: Side, theirs: Side, *, fast: bool) -> None:
+        self.ours, self.theirs, self.fast = ours, theirs, fast
+        self.tail = self.head = self.gain = self.room = self.flow = np.empty(0, dtype=np.int64)
+        self.searches = 0
+
+    def add(self, tail: Ints, head: Ints, gain: Ints, flow: Ints | None = None) -> None:
+        """Edges that are not there yet. An edge has room for every two people it joins once."""
+        room = self.ours.people[tail] * self.theirs.people[head]
+        new = np.zeros(len(tail), dtype=np.int64) if flow is None else flow
+        tail, head = np.concatenate([self.tail, tail]), np.concatenate([self.head, head])
+        order = np.lexsort((head, tail))
+        self.tail, self.head = tail[order], head[order]
+        self.gain = np.concatenate([self.gain, gain])[order]
+        self.room = np.concatenate([self.room, room])[order]
+        self.flow = np.concatenate([self.flow, new])[order]
+
+    def settle(self, anew: Mask) -> None:
+        """Solve, where the rows `anew` are placed from the beginning and what else is placed may move."""
+        self.flow[anew[self.tail]] = 0
+        self.ours.taken[anew] = self.ours.seats[anew]
+        dearest = self.ours.least.copy()
+        np.maximum.at(dearest, self.tail, self.gain - self.theirs.price[self.head])
+        self.ours.price[anew] = dearest[anew]
+        excess = self.ours.taken - _sums(self.tail, self.flow, len(self.ours.price))
+        short = self.theirs.taken - _sums(self.head, self.flow, len(self.theirs.price))
+        self._route(self.ours, self.theirs, self.tail, self.head, excess, short)
+        self._route(self.theirs, self.ours, self.head, self.tail, short, np.zeros_like(excess))
+
+    def _route(self, ours: Side, theirs: Side, tail: Ints, head: Ints, excess: Ints, short: Ints) -> None:
+        if not excess.any():
+            return
+        start, order = _index(tail, len(ours.price))
+        edges = Edges(tail, head, self.gain, self.room, self.flow, start, order)
+        count = len(ours.price) + len(theirs.price)
+        empty = np.empty(count, dtype=np.int64)
+        scratch = Scratch(np.full(count, FAR), empty, empty.copy(), np.full(count, -1), empty.copy())
+        given = (_nodes(ours, tail, self.flow), _nodes(theirs, head, self.flow), edges, excess, short, scratch)
+        if self.fast:
+            self.searches += _compiled_route(*given)
+            return
+        # Lists are what the interpreter is quickest with; what changes is written back.
+        lists = tuple(_as_lists(each) for each in given)
+        self.searches += route(*lists)
+        for k, side in enumerate((ours, theirs)):
+            side.price[:], side.taken[:] = lists[k].price, lists[k].taken
+        self.flow[:], excess[:], short[:] = lists[2].flow, lists[3], lists[4]
+
+
+def _nodes(side: Side, ends: Ints, flow: Ints) -> Nodes:
+    """A side with its list of edges in use."""
+    known = np.bincount(ends, minlength=len(side.price))
+    place = np.concatenate([[0], np.cumsum(np.minimum(side.seats, known) + 1)]).astype(np.int64)
+    used = np.flatnonzero(flow)
+    used = used[np.argsort(ends[used], kind="stable")]
+    uses = np.bincount(ends[used], minlength=len(side.price)).astype(np.int64)
+    using = np.full(int(place[-1]), -1, dtype=np.int64)
+    rank = np.arange(len(used)) - np.repeat(np.cumsum(uses) - uses, uses)
+    using[place[ends[used]] + rank] = used
+    return Nodes(side.price, side.first, side.people, side.seats, side.taken, place, using, uses)
+
+
+def _index(ends: Ints, count: int) -> tuple[Ints, Ints]:
+    start = np.concatenate([[0], np.cumsum(np.bincount(ends, minlength=count))]).astype(np.int64)
+    return start, np.argsort(ends, kind="stable")
+
+
+def _sums(ends: Ints, flow: Ints, count: int) -> Ints:
+    used = np.flatnonzero(flow)
+    return np.bincount(ends[used], weights=flow[used], minlength=count).astype(np.int64)
+
+
+def _as_lists(value: Any) -> Any:
+    return type(value)(*map(_as_lists, value)) if isinstance(value, tuple) else value.tolist()

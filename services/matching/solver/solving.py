@@ -1,0 +1,113 @@
+"""From a problem to the best choice and its proof: a few good edges, solved, then priced against all pairs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from services.matching.solver.compiling import COMPILES
+from services.matching.solver.network import Network, Side
+from services.matching.solver.pricing import Pricing
+from services.matching.solver.problem import Certificate, Ints, Problem, Result
+from services.matching.solver.scores import Scores
+
+VERSION = (2, 0, 0)
+"""Another answer to the same problem, even an equally good one, is another version."""
+
+KNOWN = 20
+"""Executives a mentor knows at first, and as many more whenever others suit better."""
+SMALL = 2**16
+"""So few pairs that compiling would take longer than solving; the answer is the same."""
+NOTHING = -(2**61)
+
+
+def solve(
+    problem: Problem, *, fast: bool | None = None, threads: int | None = None, known: int = KNOWN
+) -> tuple[Result, Certificate]:
+    """The best choice of pairs and its certificate; the same whatever `fast` (compiled or not) and `threads` are.
+
+    Raises ValueError where a lock is against the rules.
+    """
+    if fast is None:
+        fast = len(problem.mentors) * len(problem.executives) > SMALL
+    fast = fast and COMPILES
+    order = [_in_order(problem, side) for side in (0, 1)]
+    pricing = Pricing(Scores(_part(problem, order)), problem.gains()[0], known, fast, threads)
+    pairs, prices = _solve_free(problem, order, pricing)
+    chosen = np.concatenate([problem.locked, np.stack([order[0][pairs[:, 0]], order[1][pairs[:, 1]]], axis=1)])
+    a, b = chosen[:, 0], chosen[:, 1]
+    ranked = np.lexsort((problem.executives.ids[b], problem.mentors.ids[a]))
+    a, b = a[ranked], b[ranked]
+    scores = Scores(problem)
+    if not scores.allowed(a, b).all():
+        raise ValueError("a lock is against the rules")
+    points = np.stack(list(scores.terms(a, b)), axis=1)
+    full = [np.zeros(len(side), dtype=np.int64) for side in (problem.mentors, problem.executives)]
+    for k in (0, 1):
+        full[k][order[k]] = prices[k]
+    free = np.flatnonzero(ranked >= len(problem.locked))
+    worth = points.sum(axis=1)[free]
+    value, bound = _value(problem, a[free], b[free], worth), _bound(problem, a[free], b[free], worth, full)
+    return Result(chosen[ranked], points, int(points.sum())), Certificate(value, bound, full[0], full[1])
+
+
+def _in_order(problem: Problem, side: int) -> Ints:
+    """The rows of those who can be placed, by their ids: the order in which everything happens."""
+    people = (problem.mentors, problem.executives)[side]
+    able = np.flatnonzero(problem.able(side))
+    return able[np.argsort(people.ids[able])]
+
+
+def _solve_free(problem: Problem, order: list[Ints], pricing: Pricing) -> tuple[Ints, list[Ints]]:
+    """Pairs beside the locked ones and prices, both in the given orders."""
+    _, *first = problem.gains()
+    sides = [Side.of(first[k][order[k]], np.ones(len(order[k]), np.int64), problem.seats(k)[order[k]]) for k in (0, 1)]
+    network = Network(sides[0], sides[1], fast=pricing.fast)
+    apart = _apart(problem, order)
+    everybody = np.full(len(order[0]), NOTHING)
+    found = pricing.best(everybody, sides[1].price, apart)
+    anew = np.ones(len(order[0]), dtype=np.bool_)
+    while anew.any():
+        network.add(found.rows, found.columns, found.gains)
+        network.settle(anew)
+        used = network.flow > 0
+        skip = np.concatenate([apart, np.stack([network.tail[used], network.head[used]], axis=1)])
+        found = pricing.best(sides[0].price, sides[1].price, skip)
+        anew = np.zeros(len(order[0]), dtype=np.bool_)
+        anew[found.rows] = True
+    used = network.flow > 0
+    return np.stack([network.tail[used], network.head[used]], axis=1), [sides[0].price, sides[1].price]
+
+
+def _part(problem: Problem, order: list[Ints]) -> Problem:
+    """The same rules between these people."""
+    return Problem(problem.mentors.some(order[0]), problem.executives.some(order[1]), problem.rules, problem.goal)
+
+
+def _apart(problem: Problem, order: list[Ints]) -> Ints:
+    """The pairs that are out of the question, locked ones too, in the new order."""
+    place = []
+    for side, rows in zip((problem.mentors, problem.executives), order, strict=True):
+        where = np.full(len(side), -1)
+        where[rows] = np.arange(len(rows))
+        place.append(where)
+    pairs = np.unique(np.concatenate([problem.apart, problem.locked]), axis=0)
+    moved = np.stack([place[0][pairs[:, 0]], place[1][pairs[:, 1]]], axis=1)
+    return moved[(moved >= 0).all(axis=1)]
+
+
+def _value(problem: Problem, a: Ints, b: Ints, worth: Ints) -> int:
+    """What these pairs, which are not locked, gain by the goal."""
+    pair, *first = problem.gains()
+    return int(worth.sum()) + pair * len(a) + sum(int(first[k][np.unique(rows)].sum()) for k, rows in enumerate((a, b)))
+
+
+def _bound(problem: Problem, a: Ints, b: Ints, worth: Ints, prices: list[Ints]) -> int:
+    """What no choice gains more than, since no pair but these is worth more than its prices: what first and further
+    seats would pay, and what these pairs are worth beyond."""
+    pair, *first = problem.gains()
+    total = int(np.maximum(worth + pair - prices[0][a] - prices[1][b], 0).sum())
+    for k in (0, 1):
+        able, seats = problem.able(k), problem.seats(k)
+        total += int(np.maximum(first[k] + prices[k], 0)[able].sum())
+        total += int(((seats - 1) * np.maximum(prices[k], 0))[able].sum())
+    return total
