@@ -11,6 +11,7 @@ from chassis.receiving import views
 from chassis.receiving.views import Views
 from chassis.running.auth import Caller, Directory
 from contracts.streams import parts
+from services.scheduling.tasks import TASKS
 from tests.planted import Fault
 
 _APART = "tests/programs/test_apart.py::"
@@ -70,6 +71,15 @@ async def _looked_at_first(self: Commands, origin: Any, *on: Any, also: Any = ()
     return outcome
 
 
+async def _left_as_it_is(fact: Any, work: Any) -> None:
+    """Do nothing about times that have passed."""
+
+
+def _plant_no_lapse() -> None:
+    known = TASKS.by_name["let_lapse"]
+    object.__setattr__(known, "do", _left_as_it_is)
+
+
 FAULTS = [
     Fault(
         "query-without-scope",
@@ -114,6 +124,16 @@ FAULTS = [
         (
             f"{_RACES}test_of_many_pairs_that_would_form_at_once_as_many_do_as_there_are_seats",
             f"{_RACES}test_of_many_sessions_at_the_same_hour_of_one_person_one_is_booked",
+        ),
+    ),
+    Fault(
+        "passed-times-stay-offered",
+        "running",
+        "services/scheduling/tasks.py",
+        _plant_no_lapse,
+        (
+            "tests/programs/test_unanswered.py::"
+            "test_times_that_pass_unanswered_are_offered_anew_until_it_is_clear_that_nobody_answers",
         ),
     ),
 ]

@@ -22,7 +22,7 @@ from pymongo import MongoClient, monitoring
 from chassis.running.program import build
 from chassis.running.runtime import Runtime
 from chassis.running.service import Service
-from chassis.running.settings import Settings
+from chassis.running.settings import Role, Settings
 from local import clock, tokens
 from local.environment import key_file
 from local.mongod import DECIDER, PREPARE, RELAY
@@ -33,18 +33,24 @@ from local.topics import PARTITIONS, SERVICES, create_topics
 from tests.programs.asked import Asked
 
 FOUNDERS = frozenset(f"founder-{letter}" for letter in "abcd")
+ANSWERED_BY_TWO = ("matching", "scheduling")
+"""Services with a second process, so that callers meet who share no memory."""
 PATIENCE = 120.0
 """Seconds that starting and stopping may take on a machine that has much else to do."""
 
 
 @dataclass
 class House:
-    """Running services: their addresses, their runtimes, and what was asked of their databases."""
+    """Running services: their addresses, their runtimes, and what was asked of their databases.
+
+    `others` are the addresses of second processes, which only answer, of those services that callers race in.
+    """
 
     folder: Path
     servers: Servers
     asked: Asked
     urls: dict[str, str] = field(default_factory=dict)
+    others: dict[str, str] = field(default_factory=dict)
     runtimes: dict[str, Runtime] = field(default_factory=dict)
     processes: list[uvicorn.Server] = field(default_factory=list)
     loop: asyncio.AbstractEventLoop | None = None
@@ -63,9 +69,12 @@ class House:
         """A client who may read everything."""
         return MongoClient(self.servers.mongo, tz_aware=True)
 
-    def settings(self, name: str, users: Mapping[str, str], *, prepares: bool = False) -> Settings:
+    def settings(
+        self, name: str, users: Mapping[str, str], role: Role = Role.all, *, prepares: bool = False
+    ) -> Settings:
         """The settings of one service: as in production, who decides is not who relays."""
         return Settings(
+            role=role,
             environment="local",
             kafka_bootstrap=self.servers.kafka,
             mongo_uri=users[PREPARE if prepares else DECIDER],
@@ -99,7 +108,14 @@ class House:
         preparing = Runtime(service, self.settings(name, users, prepares=True))
         await preparing.prepare()
         await preparing.stop()
-        app = build(service, self.settings(name, users))
+        answering = [self._answer(service, self.settings(name, users), self.urls)]
+        if name in ANSWERED_BY_TWO:
+            answering.append(self._answer(service, self.settings(name, users, Role.api), self.others))
+        await asyncio.gather(*answering)
+
+    async def _answer(self, service: Service, settings: Settings, urls: dict[str, str]) -> None:
+        """Run one process of a service until it is told to stop; `urls` gets its address."""
+        app = build(service, settings)
         server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, access_log=False))
         self.processes.append(server)
         serving = asyncio.create_task(server.serve())
@@ -107,8 +123,8 @@ class House:
             await asyncio.sleep(0.02)
         if server.started:
             port = server.servers[0].sockets[0].getsockname()[1]
-            self.runtimes[name] = app.state.runtime
-            self.urls[name] = f"http://127.0.0.1:{port}"
+            self.runtimes.setdefault(service.name, app.state.runtime)
+            urls[service.name] = f"http://127.0.0.1:{port}"
         await serving
 
 
@@ -144,8 +160,9 @@ def _await_ready(running: House, thread: threading.Thread) -> None:
     with httpx.Client(timeout=5, trust_env=False) as http:
         while True:
             with suppress(httpx.HTTPError):
-                answers = [http.get(f"{url}/health/ready").status_code for url in list(running.urls.values())]
-                if answers == [200] * len(SERVICES):
+                urls = [*running.urls.values(), *running.others.values()]
+                answers = [http.get(f"{url}/health/ready").status_code for url in urls]
+                if answers == [200] * (len(SERVICES) + len(ANSWERED_BY_TWO)):
                     return
             assert thread.is_alive(), "the services have ended by themselves"
             assert time.monotonic() < deadline, "the services have not become ready"

@@ -142,6 +142,7 @@ class Season:
                 figures.give(story),
             ]
         )
+        await together(months.proposed(story, pair, 2) for pair in story.pairs)
 
     async def part(self) -> None:
         """A mentor leaves, and with them their pair."""
@@ -150,8 +151,10 @@ class Season:
         story.gone.append(left.mentor)
 
         async def over() -> bool:
-            items = await web.items(left.executive.login, "scheduling", story.at("/journeys"))
-            return any((item["pair"], item["state"]) == (left.id, "over") for item in items)
+            journeys = await web.items(left.executive.login, "scheduling", story.at("/journeys"))
+            sessions = await web.items(left.executive.login, "scheduling", story.at(f"/pairs/{left.id}/sessions"))
+            ended = any((item["pair"], item["state"]) == (left.id, "over") for item in journeys)
+            return ended and {session["state"] for session in sessions} == {"held", "cancelled"}
 
         await web.until(over, "the pair is over")
 
@@ -181,15 +184,20 @@ class Season:
 
 
 async def live(*seasons: Season) -> None:
-    """Live through the seasons side by side, each step of all of them at once."""
+    """Live through the seasons side by side, each step of all of them at once.
+
+    No time passes before everything that follows from a step has happened: a day later it would count otherwise.
+    """
     story = seasons[0].story
     monday = sunday_after(story.today()) + timedelta(days=1)
     story.travel_to(datetime.combine(monday, time(6), UTC))
     for step in (Season.open, Season.gather, Season.pair_up, Season.book):
         await together(step(season) for season in seasons)
+    await story.web.settled()
     story.travel_to(max(season.last_start for season in seasons) + timedelta(hours=1))
     for step in (Season.meet, Season.part):
         await together(step(season) for season in seasons)
+    await story.web.settled()
     story.travel_to(datetime.combine(sunday_after(story.today()) + timedelta(days=1), time(6), UTC))
     await story.web.settled()
     await together(season.report() for season in seasons)

@@ -14,7 +14,7 @@ from tests.programs.conftest import Lives
 from tests.programs.house import House
 from tests.programs.season import Season
 
-pytestmark = [pytest.mark.integration]
+pytestmark = [pytest.mark.integration, pytest.mark.guarantee("running")]
 
 
 def test_times_that_pass_unanswered_are_offered_anew_until_it_is_clear_that_nobody_answers(
