@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from bson import json_util
 
+from contracts.profiles import PEOPLE
 from contracts.streams import ORG
+from local.story.web import Web, together
 from local.topics import SERVICES, topic_configs
 from tests.e2e.subscriber import read_all
 from tests.programs import walk
@@ -21,6 +23,8 @@ from tests.programs.walk import ID, Caller, comparable, things_of
 pytestmark = [pytest.mark.integration, pytest.mark.guarantee("G9")]
 
 REFUSED = (403, 404)
+NEWCOMERS, NEW = 8, "new@company.example"
+"""Half as many as requests are sent at a time, all with one address."""
 
 
 @pytest.fixture(scope="module")
@@ -195,3 +199,30 @@ def test_whoever_takes_part_in_both_sees_both_and_others_only_their_own(services
     mine, both = lives.first, {lives.first.program, lives.second.program}
     assert asyncio.run(programs(mine.founder)) == {mine.program}
     assert asyncio.run(programs(mine.people()["mentor"])) >= both
+
+
+def test_somebody_whom_two_programs_meet_at_the_same_moment_is_one_person(services: House, lives: Lives) -> None:
+    logins = [f"newcomer.{n:02d}" for n in range(NEWCOMERS)]
+    before = services.asked.conflicts
+    met = asyncio.run(_meet(services, (lives.first, lives.second), logins))
+    assert met[0::2] == met[1::2] and len(set(met)) == len(logins)
+    assert services.asked.conflicts > before, "they never met them at the same moment"
+    with services.root() as client:
+        found = list(client["counterpoint_enrollment"]["latest"].find({"topic": PEOPLE, "doc.mail": NEW}))
+    assert {doc["key"] for doc in found} == set(met) and len(found) == len(logins), "somebody is there twice"
+
+
+async def _meet(services: House, seasons: tuple[Season, Season], logins: list[str]) -> list[str]:
+    """The persons that both coordinators get for these logins, whom nobody knew: both for one, then both for the next."""
+    async with Web(services.installation, patience=60) as web:
+        granted = await together(
+            web.post(
+                season.founder,
+                "enrollment",
+                f"/programs/{season.program}/roles",
+                {"login": login, "name": "New Comer", "mail": NEW, "role": "trusted"},
+            )
+            for login in logins
+            for season in seasons
+        )
+        return [answer["person"] for answer in granted]
