@@ -213,7 +213,7 @@ def test_somebody_whom_two_programs_meet_at_the_same_moment_is_one_person(servic
 
 
 async def _meet(services: House, seasons: tuple[Season, Season], logins: list[str]) -> list[str]:
-    """The persons that both coordinators get for these logins, whom nobody knew: both for one, then both for the next."""
+    """The persons that both coordinators get for these new logins: both for one, then both for the next."""
     async with Web(services.installation, patience=60) as web:
         granted = await together(
             web.post(
