@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.chaos.driver import Run, chaos
 from tests.chaos.servers import Servers, servers
 
-ROUND = 45.0
+ROUND = 90.0
 """Seconds of faults in a round; every round has a world of its own."""
 
 

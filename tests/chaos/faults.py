@@ -94,8 +94,8 @@ class Faults:
             case ["kill", _]:
                 self._one(step.whom).kill()
             case ["kill", role, "at", point]:
-                # Whichever relay works; one worker only, because the group then waits for it.
-                for process in [self._one(role)] if role == "worker" else self._world.of(role):
+                # Of the relays only one works, and it may be any.
+                for process in self._world.of(role) if role == "relay" else [self._one(role)]:
                     points.arm(process.folder, point, points.KILL)
                     self._armed.append((step.what, process, point))
                 return  # counted when it is reached
