@@ -15,6 +15,7 @@ WANTED_BY_OTHERS: frozenset[type[Fact]] = frozenset(
         enrollment.MentorEnrolled,
         enrollment.ExecutiveEnrolled,
         enrollment.ParticipantWithdrawn,
+        enrollment.ParticipantErased,
         matching.PairFormed,
         matching.PairReleased,
         scheduling.SessionScheduled,

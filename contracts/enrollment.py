@@ -1,4 +1,4 @@
-"""What enrollment says: programs and rules, roles, invitations, who takes part; and, sealed, what a roster changed."""
+"""What enrollment says: programs, rules, roles, invitations, who takes part, erasure; sealed, what a roster changed."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ INVITATION = Category("invitation", "enrollment", Audience.internal)
 PARTICIPATION = Category("participation", "enrollment", Audience.public)
 IMPORT = Category("import", "enrollment", Audience.sealed, orgwide=True)
 PERSON = Category("person", "enrollment", Audience.sealed, orgwide=True)
+ERASURE = Category("erasure", "enrollment", Audience.public, orgwide=True)
 
 Count = Annotated[int, Field(ge=0)]
 Rev = Annotated[int, Field(ge=1)]
@@ -317,3 +318,21 @@ class PersonChanged(Fact, of=PERSON):
     roster: ImportId
     rev: Rev
     changed: list[PersonField] = Field(min_length=1)
+
+
+class ErasureRequested(Fact, of=ERASURE):
+    """Nothing personal may be kept of a person any more. Whoever keeps something deletes it, and says so.
+
+    It is kept for ever, so that a hearer that was away for a year learns it too. The person's id stays in facts.
+    """
+
+    person: PersonId
+    programs: list[ProgramId] = Field(description="Every program in which something was kept of them.")
+    due: Date = Field(description="The day by which all of it must be gone.")
+
+
+class ParticipantErased(Fact, of=ERASURE):
+    """Every service has deleted what it kept of a person, and enrollment has looked that nothing is left."""
+
+    person: PersonId
+    proof: Digest = Field(description="Of what was looked at and what was found, which enrollment keeps.")

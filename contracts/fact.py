@@ -17,7 +17,7 @@ class Unsayable(ValueError):
 class Value(BaseModel):
     """A group of fields inside a fact."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", use_enum_values=False)
+    model_config = ConfigDict(frozen=True, extra="ignore", use_enum_values=False, hide_input_in_errors=True)
 
 
 class Fact(Value):

@@ -6,12 +6,13 @@ from pydantic import Field
 
 from contracts.fact import Fact, Value
 from contracts.streams import Audience, Category
-from contracts.types import ContentId, Date, Digest, InsightId, ProgramId, PulseId, ReportId, Side, Tag, Word
+from contracts.types import ContentId, Date, Digest, InsightId, PersonId, ProgramId, PulseId, ReportId, Side, Tag, Word
 
 INSIGHT = Category("insight", "insights", Audience.sealed)
 PULSE = Category("pulse", "insights", Audience.sealed)
 THEME = Category("theme", "insights", Audience.public)
 REPORT = Category("report", "insights", Audience.public)
+ERASURE = Category("insights-erasure", "insights", Audience.public, orgwide=True)
 
 
 class Period(Value):
@@ -99,3 +100,13 @@ class ReportPublished(Fact, of=REPORT):
     cells: int = Field(ge=0, description="Cells of the report in all.")
     hidden: int = Field(ge=0, description="Cells hidden because too few people stand behind them.")
     digest: Digest
+
+
+class ErasureConfirmedByInsights(Fact, of=ERASURE):
+    """Insights keeps nothing personal of a person any more, and nothing that comes late can bring it back."""
+
+    person: PersonId
+    items: int = Field(
+        ge=0,
+        description="How many documents were deleted: state records, but not words.",
+    )

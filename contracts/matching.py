@@ -26,6 +26,7 @@ ROUND = Category("round", "matching", Audience.internal)
 PROPOSAL = Category("proposal", "matching", Audience.internal)
 PAIR = Category("pair", "matching", Audience.public)
 SEAT = Category("seat", "matching", Audience.sealed)
+ERASURE = Category("matching-erasure", "matching", Audience.public, orgwide=True)
 
 Points = Annotated[int, Field(ge=0)]
 
@@ -216,3 +217,10 @@ class SeatFreed(Fact, of=SEAT):
     program: ProgramId
     person: PersonId
     pair: PairId
+
+
+class ErasureConfirmedByMatching(Fact, of=ERASURE):
+    """Matching keeps nothing personal of a person any more, and nothing that comes late can bring it back."""
+
+    person: PersonId
+    items: int = Field(ge=0, description="How many documents were deleted: state records, and changed rounds.")

@@ -1,6 +1,7 @@
 """The state records on enrollment's three compacted topics: the only place where personal data travel.
 
 The record with the highest `rev` wins; a consumer ignores a lower one. A null value (a tombstone) means: delete.
+Records whose key begins with `heartbeat` say nothing.
 """
 
 from __future__ import annotations

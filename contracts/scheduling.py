@@ -31,6 +31,7 @@ LEARNING = Category("learning", "scheduling", Audience.internal)
 IDEA = Category("idea", "scheduling", Audience.internal)
 ACTION = Category("action", "scheduling", Audience.public)
 DIARY = Category("diary", "scheduling", Audience.sealed)
+ERASURE = Category("scheduling-erasure", "scheduling", Audience.public, orgwide=True)
 
 Minutes = Annotated[int, Field(ge=1, le=480)]
 Number = Annotated[int, Field(ge=1, description="Which session of the journey, from 1.")]
@@ -275,3 +276,13 @@ class SlotFreed(Fact, of=DIARY):
     session: SessionId
     start: Instant
     minutes: Minutes
+
+
+class ErasureConfirmedByScheduling(Fact, of=ERASURE):
+    """Scheduling keeps nothing personal of a person any more, and nothing that comes late can bring it back."""
+
+    person: PersonId
+    items: int = Field(
+        ge=0,
+        description="How many documents were deleted: state records, and words of their pairs.",
+    )

@@ -7,6 +7,9 @@ from enum import StrEnum
 
 ORG = "org"
 """The scope of what spans programs."""
+HEARTBEAT = "heartbeat"
+"""How the keys of those records on compacted topics begin that say nothing and only let Kafka tidy up what is before
+them."""
 
 
 class Audience(StrEnum):

@@ -44,6 +44,7 @@ num.network.threads=2
 num.io.threads=4
 num.recovery.threads.per.data.dir=2
 log.cleaner.dedupe.buffer.size=4194304
+log.cleaner.backoff.ms=2000
 log.index.size.max.bytes=1048576
 # The local stack's clock travels ahead, and records carry its time.
 log.message.timestamp.after.max.ms=9223372036854775807

@@ -77,8 +77,13 @@ def environment(
         "SPANS_FILE": str(spans_dir(data) / f"{process}.jsonl"),
         "PARTITIONS": str(PARTITIONS),
         "OPERATORS": OPERATOR,
+        "BEAT_SECONDS": "4",  # segments are short here (local/topics.py)
     }
     if service == "enrollment":
         settings["FOUNDERS"] = ",".join(founders)
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX) or _is_test(name)}
     return {**inherited, "PYTHONUNBUFFERED": "1", **{PREFIX + name: value for name, value in settings.items()}}
+
+
+def _is_test(name: str) -> bool:
+    return name.startswith(f"{PREFIX}TEST_")

@@ -34,7 +34,7 @@ _OPTIONS = (
     "--wiredTigerEngineConfigString=log=(file_max=8MB,prealloc=false)",
     "--setParameter=transactionLifetimeLimitSeconds=10",
     "--setParameter=diagnosticDataCollectionEnabled=false",
-    "--slowms=1000",
+    "--slowms=600000",  # a slow command is logged with all that is in it, names too
     "--quiet",
 )
 

@@ -27,7 +27,8 @@ class Stack:
     """One local stack on one data directory; a context manager that stops whatever was started.
 
     A process is named like its service, or `<service>.<role>` where a role runs alone. It keeps its URL when it is
-    started again. `founders` are the token subjects that may open programs. Raises the errors of `local.errors`.
+    started again. `founders` are the token subjects that may open programs; `through` is a module that runs those of
+    the services, for tests. Raises the errors of `local.errors`.
     """
 
     def __init__(
@@ -35,12 +36,14 @@ class Stack:
         data: Path = DATA,
         *,
         founders: Sequence[str] = ("founder",),
+        through: str | None = None,
         say: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.data = data.resolve()
         self.servers = Servers(self.data, say)
         self.mongo_uris: dict[str, dict[str, str]] = {}
         self._founders = tuple(founders)
+        self._run = [sys.executable, "-m", *([through] if through else [])]
         self._say = say
         self._children: dict[str, Child] = {}
         self._ports: dict[str, int] = {}
@@ -101,7 +104,7 @@ class Stack:
             founders=self._founders,
         )
         log = self.data / "logs" / f"{process}.log"
-        return Child(process, [sys.executable, "-m", f"services.{name}", *arguments], log, env, CHECKOUT)
+        return Child(process, [*self._run, f"services.{name}", *arguments], log, env, CHECKOUT)
 
     def _prepare(self, services: Iterable[str]) -> None:
         """Make each service's database ready, once for each start of the servers, side by side."""

@@ -17,7 +17,8 @@ _FACTS = {
     "retention.ms": "-1",  # facts are kept for ever: a new hearer begins at the beginning
     "retention.bytes": "-1",
 }
-# Small, short segments, so that an erased person's record is compacted away within seconds, not weeks.
+# Small, short segments, so that the bytes of an erased person's record are gone within half a minute. Elsewhere choose
+# them longer: `segment.ms` and `max.compaction.lag.ms` together are how long the bytes stay, at most.
 _COMPACTED = {
     "cleanup.policy": "compact",
     "segment.bytes": "1048576",
@@ -25,6 +26,7 @@ _COMPACTED = {
     "min.cleanable.dirty.ratio": "0.01",
     "max.compaction.lag.ms": "10000",
     "delete.retention.ms": "60000",
+    "file.delete.delay.ms": "1000",
 }
 _EVERY = {"min.insync.replicas": "1", "unclean.leader.election.enable": "false"}
 

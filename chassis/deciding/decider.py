@@ -16,13 +16,13 @@ from contracts.streams import Category
 class Command(BaseModel):
     """Something one wants done. Imperative; unknown fields are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class State(BaseModel):
     """What an aggregate needs to remember in order to decide. Its defaults are the state before the first fact."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Refused(Exception):

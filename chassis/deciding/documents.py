@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from chassis.deciding.commands import Write
-from chassis.running.mongo import ASCENDING, Database, Document, IndexModel, Session
+from chassis.deciding.commands import Conflict, Write
+from chassis.running.mongo import ASCENDING, Database, Document, DuplicateKeyError, IndexModel, Session
 
 COLLECTION = "documents"
 
@@ -38,7 +38,29 @@ class Documents:
     async def get(self, kind: str, scope: str, id: str) -> Document | None:
         """A document, or None."""
         found = await self._collection.find_one({"_id": _key(kind, scope, id)})
-        return None if found is None else found["doc"]
+        return None if found is None or found.get("buried") else found["doc"]
+
+    def change(self, kind: str, scope: str, where: Mapping[str, Any], fields: Mapping[str, Any]) -> Write:
+        """Set fields of every document that matches, in the transaction of a commit."""
+
+        async def write(session: Session) -> None:
+            which = {"kind": kind, "scope": scope} | {f"doc.{k}": v for k, v in where.items()}
+            change = {"$set": {f"doc.{k}": v for k, v in fields.items()}}
+            await self._collection.update_many(which, change, session=session)
+
+        return write
+
+    def bury(self, kind: str, scope: str, id: str) -> Write:
+        """Delete a document for good, whether it is there or not: nobody can write it again.
+
+        What stays is its id.
+        """
+
+        async def write(session: Session | None) -> None:
+            stone = {"_id": _key(kind, scope, id), "kind": kind, "scope": scope, "buried": True}
+            await self._collection.replace_one({"_id": stone["_id"]}, stone, upsert=True, session=session)
+
+        return write
 
     async def find(
         self, kind: str, scope: str, where: Mapping[str, Any] | None = None, *, limit: int = 100_000
@@ -48,11 +70,15 @@ class Documents:
             raise ValueError(f"a query of {kind} needs a scope")
         query = {"scope": scope, "kind": kind} | {f"doc.{k}": v for k, v in (where or {}).items()}
         docs = await self._collection.find(query, batch_size=5000).sort("_id", 1).limit(limit).to_list(None)
-        return [d["doc"] for d in docs]
+        return [d["doc"] for d in docs if not d.get("buried")]
 
     async def _replace(self, kind: str, scope: str, id: str, doc: Mapping[str, Any], session: Session | None) -> None:
         whole = {"_id": _key(kind, scope, id), "kind": kind, "scope": scope, "doc": dict(doc)}
-        await self._collection.replace_one({"_id": whole["_id"]}, whole, upsert=True, session=session)
+        try:
+            which = {"_id": whole["_id"], "buried": None}
+            await self._collection.replace_one(which, whole, upsert=True, session=session)
+        except DuplicateKeyError:
+            raise Conflict(f"the {kind} was deleted for good at the same time; try again") from None
 
 
 def _key(kind: str, scope: str, id: str) -> str:

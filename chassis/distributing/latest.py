@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 from chassis.deciding.commands import Conflict, Write
@@ -33,19 +36,19 @@ class LatestStore:
             [
                 IndexModel(
                     [("topic", ASCENDING), ("_id", ASCENDING)], name="dirty", partialFilterExpression={"dirty": True}
-                )
+                ),
+                IndexModel([("erased_at", ASCENDING)], name="erased", sparse=True),
             ],
         )
 
     async def get(self, topic: str, key: str) -> Document | None:
-        """The current record's fields, or None."""
-        found = await self._collection.find_one({"_id": f"{topic}|{key}"})
-        return None if found is None else found["doc"]
+        """The current record's fields; None where there is none or it was erased."""
+        return (await self.find(topic, [key])).get(key)
 
     async def find(self, topic: str, keys: list[str]) -> dict[str, Document]:
-        """The current records of several keys, by key."""
+        """The current records of several keys, by key; erased ones are left out."""
         cursor = self._collection.find({"_id": {"$in": [f"{topic}|{key}" for key in keys]}}, batch_size=5000)
-        return {d["key"]: d["doc"] for d in await cursor.to_list(None)}
+        return {d["key"]: d["doc"] for d in await cursor.to_list(None) if not d.get("erased")}
 
     def put(self, topic: str, key: str, record: Record) -> Write:
         """Write a record in the transaction of a commit. `record.rev` must be the stored revision plus one.
@@ -73,6 +76,59 @@ class LatestStore:
 
         return write
 
+    def hold(self, topic: str, key: str) -> Write:
+        """For the transaction of a commit that keeps something else of whom a record is about.
+
+        Raises `Conflict` where there is no such record, or it was erased.
+        """
+
+        async def write(session: Session) -> None:
+            found = await self._collection.update_one(
+                {"_id": f"{topic}|{key}", "erased": None}, {"$set": {"held": secrets.token_hex(4)}}, session=session
+            )
+            if not found.matched_count:
+                raise Conflict(f"{key} was erased at the same time; try again")
+
+        return write
+
+    def erase(self, topic: str, key: str, at: datetime) -> Write:
+        """Delete what a record says, for good. Its key stays, and from now on what is sent for it is a tombstone."""
+
+        async def write(session: Session) -> None:
+            gone = {"erased": True, "erased_at": at, "value": None, "dirty": True}
+            change = {"$set": gone, "$unset": {"doc": "", "heard": ""}, "$inc": {"rev": 1, "marked": 1}}
+            await self._collection.update_one({"_id": f"{topic}|{key}", "erased": None}, change, session=session)
+
+        return write
+
+    async def heard(
+        self, tombstones: Sequence[str], others: Sequence[str], stale: Mapping[str, int], session: Session
+    ) -> None:
+        """What came back from the topics, by `topic|key`: the last of each key in a batch.
+
+        A sender that was slow may have sent an older record behind the current one, and on a compacted topic the last
+        one stays. So whatever is `stale` (an older revision behind a newer one) is sent again as it is now, and so is
+        every tombstone behind which one of the `others` came.
+        """
+        again: Document = {"$set": {"dirty": True}, "$unset": {"heard": ""}, "$inc": {"marked": 1}}
+        if tombstones:
+            which = {"_id": {"$in": list(tombstones)}, "erased": True}
+            await self._collection.update_many(which, {"$set": {"heard": True}}, session=session)
+        if others:
+            await self._collection.update_many({"_id": {"$in": list(others)}, "erased": True}, again, session=session)
+        for id, rev in stale.items():
+            await self._collection.update_one({"_id": id, "rev": {"$gt": rev}}, again, session=session)
+
+    async def unproven(self, keys: Sequence[tuple[str, str]]) -> list[str]:
+        """Those of the records (topic, key) of which no tombstone has come back from the topic as the last one."""
+        ids = [f"{topic}|{key}" for topic, key in keys]
+        cursor = self._collection.find({"_id": {"$in": ids}, "$or": [{"heard": None}, {"dirty": True}]}, {"_id": 1})
+        return sorted([d["_id"] async for d in cursor])
+
+    async def erased_since(self, at: datetime) -> list[str]:
+        """The topics on which something was erased since then."""
+        return sorted(await self._collection.distinct("topic", {"erased_at": {"$gte": at}}))
+
     async def unsent(self, limit: int) -> list[Document]:
         """Records that Kafka has not acknowledged yet, as they are now; in the order of their index, which holds no
         others: without an order every record there is would be read."""
@@ -81,6 +137,7 @@ class LatestStore:
         return docs
 
     async def sent(self, docs: list[Document]) -> None:
-        """Mark as acknowledged those that have not changed since they were read."""
+        """Mark as acknowledged those that have neither changed nor been asked for again since they were read."""
         for doc in docs:
-            await self._collection.update_one({"_id": doc["_id"], "rev": doc["rev"]}, {"$unset": {"dirty": 1}})
+            same = {"_id": doc["_id"], "rev": doc["rev"], "marked": doc.get("marked")}
+            await self._collection.update_one(same, {"$unset": {"dirty": 1}})

@@ -7,7 +7,9 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from itertools import count
 from typing import Any
 
 from opentelemetry.trace import Span, SpanKind
@@ -20,7 +22,7 @@ from chassis.running.mongo import SNAPSHOT_READ, Database, Document
 from chassis.running.telemetry import METRICS, is_sampled, start, traceparent_of
 from contracts.catalog import Catalog
 from contracts.envelope import Envelope, to_headers
-from contracts.streams import parts
+from contracts.streams import HEARTBEAT, parts
 from contracts.types import instant_text
 
 LEASES = "leases"
@@ -28,6 +30,9 @@ PAGE = 2000
 """Commits read at once. The slot at the end of a full page is left for the next one, so that no stream is in both."""
 MARK_SECONDS = 2.0
 """How long a relay that stops waits for its last mark: without it, what was sent is sent again."""
+
+BEATING_DAYS = 30
+"""How long after an erasure records come that let Kafka tidy up: longer than a segment is written to."""
 
 Lane = tuple[str, int]
 """A topic and a partition of it."""
@@ -54,6 +59,7 @@ class Relay:
         partitions: int,
         sweep_seconds: float = 0.25,
         lease_seconds: float = 10.0,
+        beat_seconds: float = 3600.0,
         watch: bool = False,
     ) -> None:
         self._service = service
@@ -71,6 +77,8 @@ class Relay:
         self._woken = asyncio.Event()
         self._begin = 0
         self._marking: asyncio.Task[None] | None = None
+        self._beat_seconds = beat_seconds
+        self._beaten = -beat_seconds
         self.attempted = 0.0
         # Read as of one moment: a scan that moves on while commits arrive could show version 3 and not yet 2.
         self._journal = database.collection(COLLECTION, read_concern=SNAPSHOT_READ)
@@ -227,6 +235,7 @@ class Relay:
         return made
 
     async def _sweep_latest(self) -> int:
+        await self._beat()
         docs = await self._latest.unsent(PAGE)
         if not docs:
             return 0
@@ -254,7 +263,30 @@ class Relay:
             ("ce_subject", doc["key"].encode()),
             ("ce_time", instant_text(self._now()).encode()),
         ]
-        return Outgoing(doc["key"].encode(), doc["value"].encode(), headers)
+        return Outgoing(doc["key"].encode(), doc["value"].encode() if doc["value"] is not None else None, headers)
+
+    async def _beat(self) -> None:
+        """Say nothing on each partition of topics on which something was erased: Kafka closes a segment, and cleans it,
+        only when another record comes."""
+        loop = asyncio.get_running_loop()
+        if loop.time() - self._beaten < self._beat_seconds:
+            return
+        for topic in await self._latest.erased_since(self._now() - timedelta(days=BEATING_DAYS)):
+            producer = await self._connected()
+            for partition, key in enumerate(self._beats):
+                await producer.send(topic, partition, [Outgoing(key.encode(), None, [])])
+        self._beaten = loop.time()
+
+    @cached_property
+    def _beats(self) -> list[str]:
+        """For each partition a key that belongs on it."""
+        found: dict[int, str] = {}
+        for n in count():
+            key = f"{HEARTBEAT}-{n}"
+            found.setdefault(partition_of(key, self._partitions), key)
+            if len(found) == self._partitions:
+                break
+        return [found[partition] for partition in range(self._partitions)]
 
     # -- connection and lease ---------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from opentelemetry.trace import SpanKind
 from chassis.receiving.inbox import Inbox, Lost, Place
 from chassis.receiving.records import Record
 from chassis.receiving.versions import NotLive
+from chassis.running.mongo import in_short
 from chassis.running.telemetry import METRICS, is_sampled, start
 
 __all__ = ["Consumer", "KafkaError", "Lag", "end_offsets"]
@@ -152,7 +153,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             raise
         except Exception as error:
             if not isinstance(error, Lost):
-                _log.warning("a batch goes back: %s: %s", type(error).__name__, str(error)[:300])
+                _log.warning("a batch goes back: %s", in_short(error))
             await self._go_back({(r.topic, r.partition) for r in records})
 
     async def _apply(self, records: Sequence[Record]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import datetime
 from math import inf
 from typing import Any
@@ -29,7 +29,8 @@ class Folding:
     """One batch. `documents` are those of the streams touched, as loaded; `waiting` the parked rows of parked ones.
 
     Afterwards: `changed` document ids, of which `known` were there before; task `rows`; rows newly `parked`, and the
-    ids of those `drained`; how many facts were `applied`, and how many were `repeats`.
+    ids of those `drained`; how many facts were `applied`, and how many were `repeats`; of state documents
+    those whose last record was `stale`, with its revision.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Folding:
         self.drained: list[str] = []
         self.applied = 0
         self.repeats = 0
+        self.stale: dict[str, int] = {}
         self._waiting = {stream: {row["_id"]: row for row in rows} for stream, rows in waiting.items()}
         self._fresh: dict[str, Document] = {}
         self._views = views
@@ -202,12 +204,18 @@ class Folding:
         doc["parked"] = parked
         self.changed[doc["_id"]] = None
 
-    def keep(self, latest: Latest) -> None:
-        """Keep a state document if its revision is newer."""
+    def keep(self, latest: Latest, cut: Container[str] = ()) -> None:
+        """Keep a state document if its revision is newer, and nothing of those who are `cut`."""
         id = latest.view.id_of(latest.key)
+        if latest.view.about(latest.key) in cut:
+            self.repeats += 1
+            return
         doc = self.documents.get(id)
+        self.stale.pop(id, None)
         if doc is not None and latest.rev <= doc["v"]:
             self.repeats += 1
+            if latest.rev < doc["v"]:
+                self.stale[id] = latest.rev
             return
         body = latest.doc.model_dump(mode="json") if latest.doc else None
         scope = latest.key.partition("/")[0] if "/" in latest.key else ORG

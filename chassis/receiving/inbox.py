@@ -13,6 +13,9 @@ from typing import Any
 from opentelemetry import trace
 from opentelemetry.trace import Link, Span, SpanKind
 
+from chassis.deciding.cuts import COLLECTION as CUTS
+from chassis.deciding.cuts import Cuts
+from chassis.distributing.latest import LatestStore
 from chassis.receiving import tasks as task_rows
 from chassis.receiving.folding import Folding
 from chassis.receiving.parking import DROPS, PARKED, foreign_row
@@ -29,6 +32,7 @@ from chassis.running.mongo import (
     IndexModel,
     PyMongoError,
     Session,
+    in_short,
     is_transient,
 )
 from chassis.running.telemetry import METRICS, is_sampled, start, traceparent_of
@@ -87,7 +91,7 @@ class Inbox:
 
     async def prepare(self) -> None:
         """Create the collections and indexes."""
-        await self.database.create(self.collection, CHECKPOINTS, PARKED, DROPS, task_rows.COLLECTION)
+        await self.database.create(self.collection, CHECKPOINTS, PARKED, DROPS, CUTS, task_rows.COLLECTION)
         waiting = IndexModel([("stream", ASCENDING), ("version", ASCENDING)], name="waiting")
         kinds = IndexModel([("inbox", ASCENDING), ("kind", ASCENDING)], name="kinds")
         await self.database.index(PARKED, [waiting, kinds])
@@ -192,7 +196,7 @@ class Inbox:
             if is_transient(error) or isinstance(error, PyMongoError):
                 raise
             if len(records) == 1:
-                return await self._apply(records, unfit=f"{type(error).__name__}: {error}"[:500])
+                return await self._apply(records, unfit=in_short(error))
         return sum([await self.apply([record]) for record in records])
 
     async def _apply(self, records: Sequence[Record], unfit: str | None = None) -> int:
@@ -274,9 +278,22 @@ class Inbox:
         folding = self.folding(documents, waiting, traces)
         for h in heard:
             folding.hear(h)
+        about = {who for x in latest if (who := x.view.about(x.key)) is not None}
+        cut = await Cuts(self.database).among(about, session) if about else frozenset()
         for x in latest:
-            folding.keep(x)
+            folding.keep(x, cut)
+        if self.follows is None:
+            await self._heard_own(latest, folding, session)
         return folding
+
+    async def _heard_own(self, latest: Sequence[Latest], folding: Folding, session: Session) -> None:
+        """Tell the store of state records which of its own records came back, and in which order."""
+        last = {f"{x.view.topic}|{x.key}": x for x in latest if x.view.own}
+        if last:
+            tombstones = [id for id, x in last.items() if x.doc is None]
+            others = [id for id, x in last.items() if x.doc is not None]
+            stale = {id: x.rev for id, x in last.items() if x.view.id_of(x.key) in folding.stale}
+            await LatestStore(self.database).heard(tombstones, others, stale, session)
 
     def folding(
         self,

@@ -13,6 +13,7 @@ from chassis.receiving.views import StateView
 from contracts.catalog import Catalog, NewerVersion, UnknownType
 from contracts.envelope import Envelope, Unreadable, from_headers
 from contracts.fact import Fact
+from contracts.streams import HEARTBEAT
 
 
 class Record(Protocol):
@@ -102,11 +103,13 @@ def heard(envelope: Envelope, value: bytes, catalog: Catalog) -> Heard:
         return Heard(envelope, value, None, str(wrong))
 
 
-def read_latest(record: Record, view: StateView[Any]) -> Latest | Foreign:
-    """The state document of a record of a compacted topic."""
+def read_latest(record: Record, view: StateView[Any]) -> Latest | Foreign | None:
+    """The state document of a record of a compacted topic; None where it says nothing."""
     if record.key is None:
         return Foreign("a record of a compacted topic without a key")
     key = record.key.decode(errors="replace")
+    if key.startswith(HEARTBEAT):
+        return None
     if record.value is None:
         return Latest(view, key, TOMBSTONE, None)
     try:

@@ -17,7 +17,7 @@ from chassis.receiving.parking import DROPS, PARKED, from_row
 from chassis.receiving.tasks import COLLECTION as TASKS
 from chassis.receiving.versions import NotLive
 from chassis.receiving.views import PARKED_INDEX, PARKED_STREAM
-from chassis.running.mongo import Document, PyMongoError, Session, is_transient
+from chassis.running.mongo import Document, PyMongoError, Session, in_short, is_transient
 
 __all__ = ["NotDropped", "NotParked", "Reason", "Resuming"]
 
@@ -108,7 +108,7 @@ class Resuming:
             await self._database.collection(self._inbox.collection).update_one(
                 {"_id": stream, **PARKED_STREAM},
                 {
-                    "$set": {"parked.detail": f"{type(error).__name__}: {error}"[:500]},
+                    "$set": {"parked.detail": in_short(error)},
                     "$unset": {"parked.needs": ""},
                 },
             )

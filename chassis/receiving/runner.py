@@ -18,7 +18,7 @@ from chassis.deciding.commands import Conflict, Origin, Outcome, Write, command_
 from chassis.deciding.decider import Aggregate, On, Refused, S
 from chassis.receiving.tasks import COLLECTION, NotYet, Task
 from chassis.receiving.views import Views
-from chassis.running.mongo import ASCENDING, Document, IndexModel, PyMongoError
+from chassis.running.mongo import ASCENDING, Document, IndexModel, PyMongoError, in_short
 from chassis.running.telemetry import METRICS, is_sampled, start, traceparent_of
 from contracts.catalog import NewerVersion
 from contracts.envelope import Unreadable
@@ -52,6 +52,7 @@ class _Work:
         self.views: Views = self.runtime.inbox.reader
         self.documents = self.runtime.documents
         self.latest = self.runtime.latest
+        self.erasing = self.runtime.erasing
 
     @property
     def contents(self) -> Any:
@@ -66,6 +67,9 @@ class _Work:
             causation=self.event,
             traceparent=self.traceparent,
         )
+
+    def keyed_hash(self, *parts: str) -> str:
+        return self.runtime.keyed_hash(*parts)
 
     def now(self) -> datetime:
         return self.runtime.clock.now()
@@ -236,7 +240,7 @@ class Runner:
     async def _failed(self, row: Document, error: Exception, now: datetime) -> None:
         attempts = row["attempts"] + 1
         final = isinstance(error, Refused | Unreadable | KeyError) or attempts >= ATTEMPTS
-        change: Document = {"attempts": attempts, "leased": None, "error": f"{type(error).__name__}: {error}"[:500]}
+        change: Document = {"attempts": attempts, "leased": None, "error": in_short(error)}
         if final:
             change |= {"state": "parked", "parked_at": now}
             _log.error("task %s is parked: %s", row["_id"], change["error"])

@@ -12,6 +12,7 @@ from chassis.deciding.contents import Contents
 from chassis.deciding.decider import Aggregate, On, S
 from chassis.deciding.documents import Documents
 from chassis.distributing.latest import LatestStore
+from chassis.receiving.erasing import Erasing
 from chassis.receiving.records import Heard
 from chassis.receiving.views import Views
 from chassis.running.mongo import Document
@@ -59,7 +60,14 @@ class Work(Protocol):
     def contents(self) -> Contents: ...
 
     @property
+    def erasing(self) -> Erasing: ...
+
+    @property
     def origin(self) -> Origin: ...
+
+    def keyed_hash(self, *parts: str) -> str:
+        """A hash (hex, 64 characters) that only this service can compute."""
+        ...
 
     def now(self) -> datetime: ...
 

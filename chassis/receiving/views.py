@@ -25,7 +25,7 @@ PARKED_INDEX = "parked since"
 class Row(BaseModel):
     """One document of a view. Its defaults are what it is before the first fact."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
 R = TypeVar("R", bound=Row)
@@ -50,16 +50,26 @@ class View(Generic[R]):
 
 @dataclass(frozen=True)
 class StateView(Generic[M]):
-    """A plural noun: the latest document of each key of a compacted topic. The first segment of a key is its scope."""
+    """A plural noun: the latest document of each key of a compacted topic. The first segment of a key is its scope.
+
+    `personal`: the last segment is the person it is about. `own`: this service sends the topic itself, and listens to
+    know what came to stay on it.
+    """
 
     name: str
     topic: str
     model: type[M]
     indexes: tuple[str, ...] = ()
+    personal: bool = False
+    own: bool = False
 
     def id_of(self, key: str) -> str:
         """The `_id` of its document."""
         return f"{self.name}:{key}"
+
+    def about(self, key: str) -> str | None:
+        """Whom a document is about, where that is a person."""
+        return key.rpartition("/")[2] if self.personal else None
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
 import secrets
 from collections.abc import Mapping, Sequence
@@ -37,7 +35,7 @@ _ETAG = re.compile(r'^"(\d+)"$')
 class Body(BaseModel):
     """A request's body. Unknown fields are refused, and so is a word that is not on its list."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     @field_validator("*")
     @classmethod
@@ -63,6 +61,7 @@ class Ctx:
         self.views = runtime.inbox.reader
         self.documents = runtime.documents
         self.latest = runtime.latest
+        self.cuts = runtime.erasing.cuts
         self._runtime = runtime
         key = request.headers.get("Idempotency-Key")
         if key is not None and not _KEY.match(key):
@@ -89,7 +88,7 @@ class Ctx:
 
     def keyed_hash(self, *parts: str) -> str:
         """A hash (hex, 64 characters) that only this service can compute."""
-        return hmac.new(self._runtime.settings.content_key, "\0".join(parts).encode(), hashlib.sha256).hexdigest()
+        return self._runtime.keyed_hash(*parts)
 
     def expect(self) -> int:
         """The version in If-Match. Raises 428 where there is none."""

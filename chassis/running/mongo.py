@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bson.codec_options import CodecOptions
+from bson.errors import BSONError
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import ASCENDING, AsyncMongoClient, IndexModel, ReadPreference
-from pymongo.errors import ConnectionFailure, DuplicateKeyError, OperationFailure, PyMongoError
+from pymongo.errors import ConnectionFailure, DocumentTooLarge, DuplicateKeyError, OperationFailure, PyMongoError
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
@@ -30,6 +31,7 @@ __all__ = [
     "Session",
     "Unprepared",
     "WriteFailed",
+    "in_short",
     "is_transient",
 ]
 
@@ -270,13 +272,14 @@ class Database:
         """Several `{q, u}` updates in one command. Answers how many matched."""
         answer = await self._db.command({"update": collection, "updates": list(updates)}, session=session)
         if answer.get("writeErrors"):
-            raise WriteFailed(f"{collection}: {answer['writeErrors'][:1]}")
+            raise WriteFailed(f"{collection}: {_codes(answer)}")
         return int(answer["n"])
 
     async def _write(self, command: Document, wanted: int, session: Session | None) -> None:
         answer = await self._db.command(command, session=session)
         if answer.get("writeErrors") or answer["n"] != wanted:
-            raise WriteFailed(f"{command}: {answer.get('writeErrors', answer['n'])}"[:2000])
+            kind = next(iter(command))
+            raise WriteFailed(f"{kind} {command[kind]}: {answer['n']} of {wanted} written {_codes(answer)}")
 
     def watch_inserts(self, collection: str) -> Any:
         """A change stream over a collection's inserts; use with `async with await_if_needed(...)`."""
@@ -287,6 +290,20 @@ class Database:
         closing = self.client.close()
         if closing is not None:
             await closing
+
+
+def in_short(error: BaseException) -> str:
+    """An error in words that may be logged and kept: what the database and its driver say repeats the documents."""
+    if isinstance(error, OperationFailure):
+        return f"{type(error).__name__}: {error.code} {(error.details or {}).get('codeName', '')}"
+    if isinstance(error, BSONError) and not isinstance(error, DocumentTooLarge):
+        return type(error).__name__
+    return f"{type(error).__name__}: {error}"[:500]
+
+
+def _codes(answer: Mapping[str, Any]) -> list[Any]:
+    """The codes of the first errors of a bulk command: their texts tell what is in the documents."""
+    return [error.get("code") for error in answer.get("writeErrors", ())[:3]]
 
 
 def _told(index: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from chassis.distributing.auditing import Audit
 from chassis.distributing.healing import Healed
 from chassis.receiving.consumer import KafkaError
-from chassis.running.mongo import PyMongoError, Unprepared
+from chassis.running.mongo import PyMongoError, Unprepared, in_short
 from chassis.running.settings import Role, Settings
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ async def _run(make: Callable[[], Runtime], what: Callable[[Runtime], Awaitable[
     try:
         return await what(runtime)
     except (PyMongoError, Unprepared, KafkaError, OSError) as error:
-        sys.stderr.write(f"{type(error).__name__}: {error}\n"[:500])
+        sys.stderr.write(f"{in_short(error)}\n")
         return FAILED
     finally:
         await runtime.database.close()

@@ -6,6 +6,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from chassis.running.mongo import in_short
+
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 """Seconds before a part that failed is tried again; they double with each failure in a row."""
 _log = logging.getLogger("counterpoint")
@@ -37,7 +39,7 @@ class Parts:
                 await do()
                 break
             except Exception as error:
-                _log.warning("%s: %s: %s", what, type(error).__name__, str(error)[:300])
+                _log.warning("%s: %s", what, in_short(error))
                 await asyncio.sleep(pause)
                 pause = min(LONGEST_PAUSE, pause * 2)
         self.waiting.discard(what)
@@ -61,6 +63,6 @@ async def _for_ever(what: str, do: Callable[[], Awaitable[None]]) -> None:
         try:
             await do()
         except Exception as error:
-            _log.warning("%s starts again: %s: %s", what, type(error).__name__, str(error)[:300])
+            _log.warning("%s starts again: %s", what, in_short(error))
         pause = SHORTEST_PAUSE if loop.time() - began > 10 else min(LONGEST_PAUSE, pause * 2)
         await asyncio.sleep(pause)

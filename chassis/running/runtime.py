@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import hashlib
+import hmac
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -22,6 +24,7 @@ from chassis.distributing.latest import LatestStore
 from chassis.distributing.producer import Producer
 from chassis.distributing.relay import Relay
 from chassis.receiving.consumer import Lag
+from chassis.receiving.erasing import Erasing
 from chassis.receiving.inbox import Inbox
 from chassis.receiving.parking import PARKED
 from chassis.receiving.resuming import Resuming
@@ -73,10 +76,12 @@ class Runtime:
             partitions=settings.partitions,
             sweep_seconds=settings.sweep_seconds,
             lease_seconds=settings.lease_seconds,
+            beat_seconds=settings.beat_seconds,
             watch=settings.role is Role.relay,
         )
         self.commands = Commands(service.catalog, self.journal, self.database, self.clock.now, self.relay.wake)
         self.versions = Versions(self.database, service.name, service.folds)
+        self.erasing = Erasing(self.database, self.versions, service.states)
         self.parts = Parts("database", "kafka")
         self.runner = Runner(self, sweep_seconds=settings.sweep_seconds)
         self.following = Following(settings, self.parts, self.versions, service.folds, self.inbox_of, self.runner.run)
@@ -119,6 +124,10 @@ class Runtime:
     def contents(self) -> Contents:
         """Encrypted texts. Raises where no key is configured."""
         return Contents(self.database, self.settings.content_key)
+
+    def keyed_hash(self, *parts: str) -> str:
+        """A hash (hex, 64 characters) that only this service can compute. Raises where no key is configured."""
+        return hmac.new(self.settings.content_key, "\0".join(parts).encode(), hashlib.sha256).hexdigest()
 
     # -- what handlers and tasks use --------------------------------------------------------------------------------
 
@@ -215,6 +224,8 @@ class Runtime:
             await self.journal.prepare()
             await self.latest.prepare()
             await self.documents.prepare()
+            if self.settings.content_key_file is not None:
+                await self.contents.prepare()
             await self.following.prepare()
             await self.runner.prepare()
         if role.does(Role.relay):

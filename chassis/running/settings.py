@@ -58,6 +58,7 @@ class Settings(BaseSettings):
     rebuild_records: int = Field(default=2000, ge=1, le=5000)
     sweep_seconds: float = Field(default=0.25, gt=0)
     lease_seconds: float = Field(default=10.0, gt=0)
+    beat_seconds: float = Field(default=3600.0, gt=0)
     own_write_seconds: float = Field(default=2.0, gt=0)
     all_heard_seconds: float = Field(default=10.0, gt=0)
     stop_seconds: float = Field(default=8.0, gt=0)

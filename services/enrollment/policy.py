@@ -21,4 +21,6 @@ POLICY: Policy = {
     "withdraw": _ANYONE,
     "list_participations": _COORDINATOR,
     "my_participation": _ANYONE,
+    "request_erasure": _ANYONE,  # of oneself; of others, coordinators
+    "show_erasure": _ANYONE,
 }

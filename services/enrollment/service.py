@@ -4,6 +4,7 @@ from chassis.receiving.tasks import Tasks
 from chassis.running.service import Service
 from contracts.all import CATALOG
 from services.enrollment.api import router
+from services.enrollment.erasing import TASKS
 from services.enrollment.policy import POLICY
 from services.enrollment.views import DIRECTORY, STATES, VIEWS
 
@@ -12,7 +13,7 @@ SERVICE = Service(
     catalog=CATALOG,
     views=VIEWS,
     states=STATES,
-    tasks=Tasks([]),
+    tasks=Tasks(TASKS),
     router=router,
     policy=POLICY,
     directory=DIRECTORY,

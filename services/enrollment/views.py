@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from chassis.receiving.views import Row, StateView, View
 from chassis.running.auth import Directory
@@ -25,8 +25,10 @@ from contracts.enrollment import (
     roles_after,
 )
 from contracts.fact import Fact
-from contracts.matching import PairFormed, PairReleased
-from contracts.profiles import Profile
+from contracts.insights import ErasureConfirmedByInsights
+from contracts.matching import ErasureConfirmedByMatching, PairFormed, PairReleased
+from contracts.profiles import Profile, State
+from contracts.scheduling import ErasureConfirmedByScheduling
 from contracts.types import Side
 
 
@@ -120,6 +122,19 @@ def _pair(row: PairRow, fact: PairFormed | PairReleased, at: datetime) -> PairRo
             return row.model_copy(update={"living": False})
 
 
+class ConfirmationRow(Row):
+    """How many documents a service has deleted of one person."""
+
+    items: int = 0
+
+
+Confirmed = ErasureConfirmedByMatching | ErasureConfirmedByScheduling | ErasureConfirmedByInsights
+
+
+def _confirmation(row: ConfirmationRow, fact: Confirmed, at: datetime) -> ConfirmationRow:
+    return ConfirmationRow(items=fact.items)
+
+
 PROGRAMS = View("programs", enrollment.PROGRAM, ProgramRow, _program, frozenset({ProgramOpened}))
 ROLES = View("roles", enrollment.ROLE, RolesRow, _roles, frozenset({RoleGranted}))
 INVITATIONS = View(
@@ -138,8 +153,14 @@ PARTICIPATIONS = View(
     frozenset({MentorEnrolled, ExecutiveEnrolled, CharterAccepted, AvailabilityDeclared, ParticipantWithdrawn}),
 )
 PAIRS = View("pairs", matching.PAIR, PairRow, _pair, frozenset({PairFormed, PairReleased}), ("mentor", "executive"))
-PROFILES = StateView("profiles", profiles.PROFILES, Profile, indexes=("subject",))
+CONFIRMATIONS: tuple[View[ConfirmationRow], ...] = tuple(
+    View(f"{fact.category.service}_erasures", fact.category, ConfirmationRow, _confirmation, frozenset({fact}))
+    for fact in (ErasureConfirmedByMatching, ErasureConfirmedByScheduling, ErasureConfirmedByInsights)
+)
+PROFILES = StateView("profiles", profiles.PROFILES, Profile, indexes=("subject",), personal=True, own=True)
+PEOPLE = StateView("people", profiles.PEOPLE, State, personal=True, own=True)
+"""Nothing is kept but which revision came to stay on the topic."""
 
-VIEWS = (PROGRAMS, ROLES, INVITATIONS, PARTICIPATIONS, PAIRS)
-STATES = (PROFILES,)
+VIEWS: tuple[View[Any], ...] = (PROGRAMS, ROLES, INVITATIONS, PARTICIPATIONS, PAIRS, *CONFIRMATIONS)
+STATES = (PROFILES, PEOPLE)
 DIRECTORY = Directory(profiles=PROFILES, roles=ROLES)

@@ -15,6 +15,7 @@ from chassis.receiving.views import LARGEST_PAGE
 from chassis.running.http import Body, Context, Ctx, Problem, Response
 from contracts.insights import Period, PulseKind, ReportKind
 from contracts.types import Date, ProgramId, ReportId, Side, Tag
+from services.insights.erasure import speaker, voice
 from services.insights.gathering import REPORTS, gather, stored, taxonomy
 from services.insights.health import Health, health
 from services.insights.insight import VOICE, RaiseInsight
@@ -69,11 +70,13 @@ async def raise_insight(ctx: Context, program: ProgramId, body: RaisedInsight) -
     if body.theme not in await taxonomy(ctx):
         raise Problem(422, "unknown-theme", "the program's taxonomy has no such theme", pointer="/theme")
     week = _monday(ctx)
-    insight = derived_id("in", ctx.keyed_hash(program, "insight", str(ctx.caller.person), body.theme))
+    person = str(ctx.caller.person)
+    insight = voice(ctx.keyed_hash, program, person, body.theme)
     content = derived_id("co", ctx.keyed_hash(ctx.new_id("co"))) if body.text else None
     command = RaiseInsight(program=program, insight=insight, theme=body.theme, content=content, week=week)
     began = datetime.combine(week, time(), UTC)
-    also = [ctx.contents.put(program, content, body.text, began)] if content else []
+    uncut = ctx.cuts.uncut(speaker(ctx.keyed_hash, person))
+    also = [uncut, ctx.contents.put(program, content, body.text, began)] if content else [uncut]
     await ctx.run(On(VOICE, VOICE.stream(program, insight), command), also=also, anonymous=True)
     return ctx.answer(SEALED, 201, insight=insight)
 

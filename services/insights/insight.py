@@ -27,6 +27,7 @@ class Insight(State):
     theme: Tag | None = None
     weeks: tuple[Date, ...] = ()
     """The Mondays of the weeks in which it was raised; a week may be there more than once."""
+    contents: tuple[ContentId, ...] = ()
 
 
 @singledispatch
@@ -54,7 +55,10 @@ def evolve(state: Insight, fact: Fact) -> Insight:
     """The state after one more fact."""
     match fact:
         case InsightRaised():
-            return state.model_copy(update={"theme": fact.theme, "weeks": (*state.weeks, fact.week)})
+            contents = (*state.contents, fact.content) if fact.content else state.contents
+            return state.model_copy(
+                update={"theme": fact.theme, "weeks": (*state.weeks, fact.week), "contents": contents}
+            )
     return state
 
 

@@ -8,7 +8,7 @@ from chassis.receiving.views import StateView, View
 from contracts import enrollment, matching, profiles, scheduling
 from services.insights import rows
 
-PROFILES = StateView("profiles", profiles.PROFILES, profiles.Profile, indexes=("subject",))
+PROFILES = StateView("profiles", profiles.PROFILES, profiles.Profile, indexes=("subject",), personal=True)
 REFERENCES = StateView("references", profiles.REFERENCE, profiles.Reference)
 STATES: tuple[StateView[Any], ...] = (PROFILES, REFERENCES)
 

@@ -16,13 +16,14 @@ from contracts.matching import ConsentGiven, DeclineCause, PairDeclined, Release
 from contracts.profiles import profile_key
 from contracts.types import PairId, ProgramId, ProposalId, RoundId, Side
 from services.matching.asking import lapse, rules_of
+from services.matching.erasure import CUT, RESULT
 from services.matching.forming import form, pair_id, release
 from services.matching.freezing import INPUT, freeze
 from services.matching.pair import PAIR, Pair
 from services.matching.proposal import APPROVING, PROPOSAL, AnswerConsent, CloseProposal, Proposal, ReviewProposal
 from services.matching.round import ROUND, OpenRound, PublishRound, Round
 from services.matching.solver import VERSION
-from services.matching.tasks import CHUNK, RESULT
+from services.matching.tasks import CHUNK
 from services.matching.views import PAIRS, PROFILES, PROPOSALS
 
 router = APIRouter()
@@ -46,6 +47,7 @@ async def open_round(ctx: Context, program: ProgramId, body: RoundOrder) -> Resp
     running = [s for s, other in rounds.items() if other.state != "published"]
     if running and stream not in rounds:
         raise Refused("round-running", f"publish {running[0].rpartition('/')[2]} first; one round runs at a time")
+    seen = await ctx.cuts.seen(program)
     cohort = await freeze(ctx, program)
     command = OpenRound(
         program=program,
@@ -59,7 +61,7 @@ async def open_round(ctx: Context, program: ProgramId, body: RoundOrder) -> Resp
         solver=VERSION,
     )
     frozen = ctx.documents.put(INPUT, program, round, cohort.model_dump(mode="json"))
-    outcome = await ctx.run(On(ROUND, stream, command), also=[frozen])
+    outcome = await ctx.run(On(ROUND, stream, command), also=[ctx.cuts.still(program, seen), frozen])
     return ctx.answer(outcome, 201, round=round)
 
 
@@ -68,7 +70,9 @@ async def show_round(ctx: Context, program: ProgramId, round: RoundId) -> Respon
     state, version = await _round(ctx, program, round)
     result = await ctx.documents.get(RESULT, program, round) or {}
     unplaced = result.get("unplaced", []) if state.state != "opened" else []
-    return ctx.single(state.model_dump(mode="json", exclude={"program"}) | {"unplaced": unplaced}, version)
+    whole = await ctx.documents.get(CUT, program, round) is None  # else somebody of its input was erased
+    told = {"unplaced": unplaced, "reproducible": whole}
+    return ctx.single(state.model_dump(mode="json", exclude={"program"}) | told, version)
 
 
 @router.get("/programs/{program}/rounds/{round}/proposals")

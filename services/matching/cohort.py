@@ -16,7 +16,7 @@ from contracts.types import Date, Tag
 class Candidate(BaseModel):
     """One person on one side, as the round saw them."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     person: str
     level: int
@@ -45,7 +45,7 @@ class Cohort(BaseModel):
     """Everybody a round could place, and the rules it places them by. `barred` are pairs (mentor, executive) not to
     be proposed again."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     program: str
     rules: Rules

@@ -8,12 +8,13 @@ from datetime import datetime
 
 from chassis.deciding.decider import On
 from chassis.receiving.tasks import NotYet, Task, Tasks, Work
-from contracts.enrollment import Consent, ExecutiveEnrolled, MentorEnrolled, ParticipantWithdrawn
+from contracts.enrollment import Consent, ErasureRequested, ExecutiveEnrolled, MentorEnrolled, ParticipantWithdrawn
 from contracts.matching import ConsentAsked, DeclineCause, ReleaseCause, RoundOpened, RoundPublished
 from contracts.scheduling import JourneyCompleted
 from contracts.types import Side
 from services.matching.asking import lapse, rules_of
 from services.matching.cohort import Cohort
+from services.matching.erasure import RESULT, erase
 from services.matching.forming import proposal_id, release
 from services.matching.freezing import INPUT
 from services.matching.pair import PAIR
@@ -23,8 +24,6 @@ from services.matching.round import ROUND, RecordSolution
 from services.matching.seat import SEAT, SetSeats, seat_stream
 from services.matching.views import PARTICIPATIONS, PROPOSALS
 
-RESULT = "round-result"
-"""The kind of document a round's result is kept as, by the round's id."""
 CHUNK = 50
 """Proposals written in one transaction."""
 
@@ -95,6 +94,8 @@ def _proposals(round: str, cohort: Cohort, result: Placement) -> list[On]:
     after = {c.person: c.after for c in (*cohort.mentors, *cohort.executives)}
     made = []
     for placed in result.placed:
+        if placed.mentor not in after or placed.executive not in after:
+            continue  # erased meanwhile
         proposal = proposal_id(round, placed.mentor, placed.executive)
         command = Propose(
             program=cohort.program,
@@ -146,5 +147,6 @@ TASKS = Tasks(
         Task("ask consent", RoundPublished, ask_consent),
         Task("let lapse", ConsentAsked, let_lapse, due=_lapses, key=lambda fact: f"{fact.proposal}/{fact.side.value}"),
         Task("complete", JourneyCompleted, complete),
+        Task("erase", ErasureRequested, erase),
     ]
 )

@@ -132,7 +132,7 @@ PAIRS = View(
     frozenset({PairFormed, PairReleased}),
     indexes=("mentor", "executive"),
 )
-PROFILES = StateView("profiles", profiles.PROFILES, Profile, indexes=("subject",))
+PROFILES = StateView("profiles", profiles.PROFILES, Profile, indexes=("subject",), personal=True)
 
 VIEWS = (PROGRAMS, ROLES, PARTICIPATIONS, PROPOSALS, PAIRS)
 STATES = (PROFILES,)

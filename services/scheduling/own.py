@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chassis.deciding.commands import Write
 from chassis.running.http import Ctx, Problem
 from contracts import matching
 from contracts.profiles import ReferenceKind
@@ -43,3 +44,9 @@ async def check_tags(ctx: Ctx, tags: dict[str, str]) -> None:
     if wrong:
         errors = [{"pointer": p, "detail": f"{tags[p]!r} is no tag of this program"} for p in wrong]
         raise Problem(422, "unknown-tag", f"{wrong[0]}: {errors[0]['detail']}", errors=errors)
+
+
+def words_of_pair(ctx: Ctx, pair: Pair, content: str, text: str) -> list[Write]:
+    """Keep a text of a pair's board. It may tell of both, so it goes with either, and none is kept of who is erased."""
+    both = (pair.mentor, pair.executive)
+    return [ctx.cuts.uncut(*both), ctx.contents.put(ctx.scope, content, text, ctx.now(), about=both)]

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from chassis.deciding.decider import On
 from chassis.receiving.tasks import NotYet, Task, Tasks, Work
 from contracts import enrollment, matching
+from contracts.enrollment import ErasureRequested
 from contracts.matching import PairFormed, PairReleased
 from contracts.profiles import profile_key
 from contracts.scheduling import (
@@ -20,6 +21,7 @@ from contracts.scheduling import (
 )
 from contracts.types import Actor
 from services.scheduling.board.action import ACTION, OPEN, EndWithPair, LapseConfirmation
+from services.scheduling.erasure import erase
 from services.scheduling.journey import JOURNEY, CompleteJourney, Journey, OpenJourney
 from services.scheduling.sessions.diary import DIARY, FreeSlot
 from services.scheduling.sessions.session import SESSION, CancelSession, LapseSession, ProposeSession, last_start
@@ -145,6 +147,7 @@ TASKS = Tasks(
         Task("cancel_if_over", SessionProposed, cancel_if_over),
         Task("close_if_over", ActionCommitted, close_if_over),
         Task("close_unconfirmed", ActionEvidenced, close_unconfirmed, due=_least_confirm),
+        Task("erase", ErasureRequested, erase),
     ]
 )
 

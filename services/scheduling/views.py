@@ -37,8 +37,8 @@ from contracts.scheduling import (
 )
 from contracts.types import Side
 
-PEOPLE = StateView("people", PEOPLE_TOPIC, Person)
-PROFILES = StateView("profiles", PROFILES_TOPIC, Profile, indexes=("subject",))
+PEOPLE = StateView("people", PEOPLE_TOPIC, Person, personal=True)
+PROFILES = StateView("profiles", PROFILES_TOPIC, Profile, indexes=("subject",), personal=True)
 REFERENCE = StateView("reference", REFERENCE_TOPIC, Reference)
 
 

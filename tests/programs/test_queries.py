@@ -46,6 +46,7 @@ BOOKKEEPING = {
     "tasks": "the runner takes what is due, whoever's it is; each row has its scope",
     "parked": "what waits, in the order of its stream's versions; the name of the stream begins with the scope",
     "drops": "what operators let go, and why",
+    "cuts": "of whom nothing may be kept, by the id of a person or a program",
 }
 """The collections of a process's own: what is asked of them is about no program."""
 SMALL = ("checkpoints", "inboxes", "leases", "marks")
@@ -167,7 +168,8 @@ def test_every_index_of_what_programs_share_begins_with_the_scope(services: Hous
                     if _plain(name) in SCOPED:
                         begin[service, name, index["name"]] = next(iter(index["key"]))
     others = {(_plain(name), index) for (_, name, index), key in begin.items() if key not in ("scope", "stream", "_id")}
-    assert others == {("journal", "pending"), ("latest", "dirty"), ("views", "parked since")}
+    erasing = {("contents", "about"), ("latest", "erased")}
+    assert others == {("journal", "pending"), ("latest", "dirty"), ("views", "parked since"), *erasing}
     assert len(begin) > 40
 
 

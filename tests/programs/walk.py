@@ -122,6 +122,7 @@ def things_of(services: House, program: str) -> dict[str, list[str]]:
             for _, category, id in sorted(parts(s) for s in streams if s.startswith(f"{program}/")):
                 found.setdefault(category, []).append(id)
         reports = client["counterpoint_insights"]["documents"].find({"scope": program, "kind": "report"})
+        found["person"] = found.get("participation", [])
         found["report"] = sorted(doc["doc"]["report"] for doc in reports)
     return found
 

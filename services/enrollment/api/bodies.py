@@ -108,5 +108,11 @@ class Availability(Body):
     windows: list[WeeklyWindow] = Field(max_length=200)
 
 
+class NewErasure(Body):
+    """Whose erasure is asked for; the caller's own where nobody is named."""
+
+    person: PersonId | None = None
+
+
 class Nothing(Body):
     """There is nothing to say."""

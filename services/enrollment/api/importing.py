@@ -38,16 +38,20 @@ async def import_roster(ctx: Ctx, program: ProgramId, data: bytes, *, dry_run: b
     plans: list[Plan] = []
 
     async def act() -> dict[str, Any]:
+        seen = await ctx.cuts.seen(program)
         stored, compared = await _compare(ctx, program, roster)
         plans.append(compared)
         # Where somebody enrols in the middle we come here twice; what is written then counts as unchanged, so the
         # counts are those of the first comparison.
         report = _report(roster_id, roster, plans[0], compared, dry_run)
         if not dry_run:
-            kept = ctx.contents.put(ORG, report_id, json.dumps({"file": digest, "report": report}), ctx.now())
+            text = json.dumps({"file": digest, "report": report})
+            kept = ctx.contents.put(ORG, report_id, text, ctx.now(), about=[program])
             rest = await take(ctx, program, roster_id, stored, compared.changes)
             record = _record(report, plans[0], roster_id, digest, report_id)
-            await ctx.run(On(IMPORT, IMPORT.stream(ORG, roster_id), record), also=[kept, *rest])
+            await ctx.run(
+                On(IMPORT, IMPORT.stream(ORG, roster_id), record), also=[ctx.cuts.still(program, seen), kept, *rest]
+            )
         return report
 
     return await until_no_conflict(act)

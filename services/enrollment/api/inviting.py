@@ -60,7 +60,7 @@ async def _invite(ctx: Ctx, program: ProgramId, body: NewInvitations, piece: Seq
     unknown = [m for m in piece if profile_key(program, m.person) not in profiles]
     return await ctx.run(
         *(_command(program, body, member) for member in piece),
-        also=[recognise(ctx, program, member.person, member.login) for member in unknown],
+        also=[write for m in unknown for write in recognise(ctx, program, m.person, m.login)],
     )
 
 

@@ -17,9 +17,8 @@ from services.enrollment.api.people import acquaint, until_no_conflict
 from services.enrollment.program import PROGRAM, OpenProgram
 from services.enrollment.role import ROLE, GrantRole
 from services.enrollment.roster.reading import MAIL, Listed
+from services.enrollment.stores import WORDS
 
-WORDS = "program"
-"""The documents that keep what a program calls things: one per program."""
 LANGUAGE = "en"
 """The language of wording for which none is named."""
 

@@ -12,9 +12,8 @@ from contracts.profiles import PEOPLE, PROFILES, Person, Profile, person_key, pr
 from contracts.streams import ORG
 from contracts.types import PersonId, ProgramId
 from services.enrollment.roster.planning import Member
+from services.enrollment.stores import MEMBER
 
-MEMBER = "member"
-"""The documents that keep a program's roster: one per person, in the program's scope."""
 TRIES = 3
 _SAID = (Member.model_fields.keys() & Profile.model_fields.keys()) - {"person", "capacity"}
 
@@ -47,8 +46,8 @@ async def meant_by(ctx: Ctx, keys: Iterable[str]) -> dict[str, PersonId]:
 
 
 def claim(ctx: Ctx, key: str, person: PersonId) -> Write:
-    """Let a key mean a person, for ever. It is an insert: of two who name a newcomer at once, one has to try again."""
-    side: Write = ctx.contents.put(ORG, key, person, ctx.now())
+    """Let a key mean a person. It is an insert: of two who name a newcomer at once, one has to try again."""
+    side: Write = ctx.contents.put(ORG, key, person, ctx.now(), about=[person])
     return side
 
 
@@ -73,14 +72,17 @@ async def acquaint(ctx: Ctx, program: ProgramId, login: str, name: str, mail: st
         also.append(claim(ctx, key, person))
         also.append(ctx.latest.put(PEOPLE, person_key(person), Person(rev=1, person=person, name=name, mail=mail)))
     if await profile_of(ctx, program, person) is None:
-        also.append(recognise(ctx, program, person, login))
+        also += recognise(ctx, program, person, login)
     return Acquainted(person, tuple(also))
 
 
-def recognise(ctx: Ctx, program: ProgramId, person: PersonId, login: str) -> Write:
-    """A first profile: enough to recognise the caller, and nothing else of them."""
+def recognise(ctx: Ctx, program: ProgramId, person: PersonId, login: str) -> list[Write]:
+    """A first profile: enough to recognise the caller, and nothing else of them; none of somebody who was erased."""
     profile = Profile(rev=1, program=program, person=person, subject=ctx.subject_hash_of(login))
-    return ctx.latest.put(PROFILES, profile_key(program, person), profile)
+    return [
+        ctx.latest.hold(PEOPLE, person_key(person)),
+        ctx.latest.put(PROFILES, profile_key(program, person), profile),
+    ]
 
 
 async def profile_of(ctx: Ctx, program: ProgramId, person: PersonId) -> Profile | None:

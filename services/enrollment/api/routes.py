@@ -12,11 +12,12 @@ from chassis.receiving.views import LARGEST_PAGE
 from chassis.running.http import Context, Ctx, Problem, Response
 from contracts.streams import ORG
 from contracts.types import InvitationId, PersonId, ProgramId
-from services.enrollment.api import importing, inviting, opening, participating
+from services.enrollment.api import erasing, importing, inviting, opening, participating
 from services.enrollment.api.bodies import (
     Availability,
     CharterAgreed,
     NewAnswer,
+    NewErasure,
     NewInvitations,
     NewParticipation,
     NewProgram,
@@ -28,6 +29,7 @@ from services.enrollment.invitation import INVITATION, AnswerInvitation
 from services.enrollment.participation import PARTICIPATION, AcceptCharter
 from services.enrollment.program import PROGRAM
 from services.enrollment.role import ROLE, GrantRole
+from services.enrollment.stores import WORDS
 from services.enrollment.views import INVITATIONS, PAIRS, PARTICIPATIONS, PROFILES, PROGRAMS, InvitationRow
 
 router = APIRouter()
@@ -54,7 +56,7 @@ async def open_program(ctx: Context, body: NewProgram) -> Response:
 async def my_programs(ctx: Context) -> dict[str, Any]:
     """Anybody with a token sees the programs that recognise them."""
     items = []
-    for words in await ctx.documents.find(opening.WORDS, ORG):
+    for words in await ctx.documents.find(WORDS, ORG):
         program = words["program"]
         found = await ctx.views.find_latest(PROFILES, program, {"subject": ctx.caller.subject_hash}, limit=1)
         if found:
@@ -188,4 +190,19 @@ async def list_participations(
 async def my_participation(ctx: Context, program: ProgramId) -> Response:
     """Everybody sees their own part, exact."""
     body, version = await participating.shown(ctx, program, _me(ctx))
+    return ctx.single(body, version)
+
+
+@router.post(P + "/erasures", status_code=202)
+async def request_erasure(ctx: Context, program: ProgramId, body: NewErasure) -> Response:
+    """Everybody may be erased: their part ends everywhere, and nothing of them is kept. Coordinators may ask for it."""
+    person = body.person or _me(ctx)
+    outcome = await erasing.request(ctx, program, person)
+    return ctx.answer(outcome, 202, person=person)
+
+
+@router.get(P + "/erasures/{person}")
+async def show_erasure(ctx: Context, program: ProgramId, person: PersonId) -> Response:
+    """Who asked sees who has not deleted yet, until when they must, and in the end the proof."""
+    body, version = await erasing.shown(ctx, program, person)
     return ctx.single(body, version)

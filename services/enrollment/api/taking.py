@@ -13,9 +13,10 @@ from contracts.enrollment import PersonField
 from contracts.profiles import PEOPLE, PROFILES, Person, Profile, person_key, profile_key
 from contracts.streams import ORG
 from contracts.types import ImportId, PersonId, ProgramId
-from services.enrollment.api.people import MEMBER, claim, described, employee_key, login_key
+from services.enrollment.api.people import claim, described, employee_key, login_key
 from services.enrollment.person import PERSON, NotePerson
 from services.enrollment.roster.planning import Change, Member
+from services.enrollment.stores import MEMBER
 
 PIECE = 100
 """Persons in one transaction."""
@@ -76,7 +77,7 @@ async def _writes(ctx: Ctx, program: ProgramId, roster: ImportId, stored: Stored
     fields = _fields(ctx, stored, change)
     noted = record is not None and (change.before is not None or await _noted(ctx, person))
     if noted and not fields:
-        return _Writes(member, None, tuple(also))
+        return _Writes(member, None, (ctx.latest.hold(PEOPLE, person_key(person)), *also) if also else ())
     said = Person(
         rev=record.rev + 1 if record else 1, person=person, **member.model_dump(include={"name", "mail", "language"})
     )

@@ -50,7 +50,7 @@ class Listed:
 class Entry(BaseModel):
     """One person as a roster describes them. `side` None: they are there for the reporting lines only."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     employee: str
     login: str

@@ -22,8 +22,8 @@ from services.scheduling.board.action import (
 )
 from services.scheduling.board.idea import IDEA, RaiseIdea
 from services.scheduling.bodies import NOTHING, Nothing, Text
-from services.scheduling.own import check_tags, own_pair
-from services.scheduling.views import ACTIONS, IDEAS, LEARNINGS
+from services.scheduling.own import check_tags, own_pair, words_of_pair
+from services.scheduling.views import ACTIONS, IDEAS, LEARNINGS, Pair
 
 router = APIRouter(prefix="/programs/{program}")
 
@@ -100,8 +100,8 @@ async def raise_idea(ctx: Context, program: ProgramId, pair: PairId, body: Raise
     command = RaiseIdea(
         program=program, idea=idea, pair=pair, by=side, theme=body.theme, content=content, released=row.released
     )
-    text = ctx.contents.put(program, content, body.text, ctx.now())
-    outcome = await ctx.run(On(IDEA, IDEA.stream(program, idea), command), also=[text])
+    text = words_of_pair(ctx, row, content, body.text)
+    outcome = await ctx.run(On(IDEA, IDEA.stream(program, idea), command), also=text)
     return ctx.answer(outcome, 201, idea=idea)
 
 
@@ -123,15 +123,15 @@ async def commit_action(ctx: Context, program: ProgramId, idea: IdeaId, body: Co
         content=content,
         released=row.released,
     )
-    text = ctx.contents.put(program, content, body.text, ctx.now())
-    outcome = await ctx.run(On(ACTION, ACTION.stream(program, action), command), also=[text])
+    text = words_of_pair(ctx, row, content, body.text)
+    outcome = await ctx.run(On(ACTION, ACTION.stream(program, action), command), also=text)
     return ctx.answer(outcome, 201, action=action)
 
 
 @router.post("/actions/{action}/start")
 async def start_action(ctx: Context, program: ProgramId, action: ActionId, body: Nothing = NOTHING) -> Response:
     """The owner has begun."""
-    promised, side = await _own(ctx, action)
+    promised, _, side = await _own(ctx, action)
     _only(side, promised.owner, "the side that promised the action")
     outcome = await ctx.run(On(ACTION, ACTION.stream(program, action), StartAction()))
     return ctx.answer(outcome, action=action)
@@ -140,10 +140,10 @@ async def start_action(ctx: Context, program: ProgramId, action: ActionId, body:
 @router.post("/actions/{action}/evidence")
 async def evidence_action(ctx: Context, program: ProgramId, action: ActionId, body: Show) -> Response:
     """The owner shows what was done; the mentor is asked to confirm it."""
-    promised, side = await _own(ctx, action)
+    promised, row, side = await _own(ctx, action)
     _only(side, promised.owner, "the side that promised the action")
     content = ctx.new_id("co") if body.text else None
-    texts = [ctx.contents.put(program, content, body.text, ctx.now())] if content and body.text else []
+    texts = words_of_pair(ctx, row, content, body.text) if content and body.text else []
     command = EvidenceAction(kind=Evidence(body.kind), content=content)
     outcome = await ctx.run(On(ACTION, ACTION.stream(program, action), command), also=texts)
     return ctx.answer(outcome, action=action)
@@ -152,18 +152,18 @@ async def evidence_action(ctx: Context, program: ProgramId, action: ActionId, bo
 @router.post("/actions/{action}/confirm")
 async def confirm_action(ctx: Context, program: ProgramId, action: ActionId, body: Nothing = NOTHING) -> Response:
     """The mentor confirms that it happened. Not answering is an answer too: it closes by itself, without blame."""
-    _, side = await _own(ctx, action)
+    _, _, side = await _own(ctx, action)
     _only(side, Side.mentor, "the mentor of the pair")
     outcome = await ctx.run(On(ACTION, ACTION.stream(program, action), ConfirmAction()))
     return ctx.answer(outcome, action=action)
 
 
-async def _own(ctx: Ctx, action: str) -> tuple[Action, Side]:
-    """An action and the caller's side in its pair. Raises 404 or 403."""
+async def _own(ctx: Ctx, action: str) -> tuple[Action, Pair, Side]:
+    """An action, its pair, and the caller's side in it. Raises 404 or 403."""
     state, version = await ctx.read(ACTION, ACTION.stream(ctx.scope, action))
     if version == 0:
         raise ctx.missing("action")
-    return state, (await own_pair(ctx, state.pair))[1]
+    return state, *await own_pair(ctx, state.pair)
 
 
 def _only(side: Side, wanted: Side, who: str) -> None:

@@ -17,7 +17,7 @@ from contracts.scheduling import CancelCause
 from contracts.types import Actor, PairId, ProgramId, SessionId, Side, Tag, instant_text
 from services.scheduling import views
 from services.scheduling.bodies import NOTHING, Nothing, Text
-from services.scheduling.own import check_tags, own_pair, visible_pair
+from services.scheduling.own import check_tags, own_pair, visible_pair, words_of_pair
 from services.scheduling.sessions.diary import DIARY, FreeSlot, HoldSlot
 from services.scheduling.sessions.learning import LEARNING, NoteLearning
 from services.scheduling.sessions.session import (
@@ -155,7 +155,7 @@ async def note_learning(ctx: Context, program: ProgramId, session: SessionId, bo
         content=content,
         held=state.state == "held",
     )
-    texts = [ctx.contents.put(program, content, body.text, ctx.now())] if content and body.text else []
+    texts = words_of_pair(ctx, pair, content, body.text) if content and body.text else []
     outcome = await ctx.run(On(LEARNING, LEARNING.stream(program, session), note), also=texts)
     return ctx.answer(outcome, session=session)
 

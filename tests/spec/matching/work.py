@@ -68,6 +68,7 @@ class Work:
         self.streams = streams
         self.views = Views(streams)
         self.documents = Documents()
+        self.erasing = self
         self.commands = 0
         self.stop_after: int | None = None
         self.before_run: list[tuple[str, Fact]] = []
@@ -77,6 +78,9 @@ class Work:
 
     def now(self) -> datetime:
         return NOW
+
+    async def cut(self, person: str, scopes: Sequence[str], at: datetime) -> int:
+        return 1
 
     async def read(self, aggregate: Aggregate[S], stream: str) -> tuple[S, int]:
         facts = self.streams.get(stream, [])

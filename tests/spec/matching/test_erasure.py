@@ -1,0 +1,80 @@
+"""Whoever is erased leaves the rounds they were in, which then say that they cannot be computed again."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from chassis.receiving.tasks import NotYet
+from contracts.enrollment import ErasureRequested, Objective
+from contracts.fact import Fact
+from contracts.matching import ErasureConfirmedByMatching, RoundKind, RoundOpened, RoundSolved
+from services.matching.erasure import CUT, RESULT, erase
+from services.matching.freezing import INPUT
+from services.matching.placing import place
+from services.matching.tasks import solve
+from tests.spec.matching.people import ADA, OMAR, PROGRAM, ROUND, an_id, candidate, cohort
+from tests.spec.matching.work import Work
+
+COHORT = cohort([candidate("ada", 2), candidate("bo", 2)], [candidate("omar", 6)])
+ASKED = ErasureRequested(person=ADA, programs=[PROGRAM], due=date(2026, 10, 7))
+opened = RoundOpened(
+    program=PROGRAM,
+    round=ROUND,
+    kind=RoundKind.cohort,
+    rules_version=1,
+    objective=Objective.most_people,
+    mentors=2,
+    executives=1,
+    input=COHORT.digest(),
+    solver=[1, 0, 0],
+)
+STREAM = f"{PROGRAM}/round/{ROUND}"
+
+
+def world() -> Work:
+    work = Work({STREAM: [opened]})
+    work.documents.kept[INPUT, ROUND] = COHORT.model_dump(mode="json")
+    return work
+
+
+def confirmed(work: Work) -> list[Fact]:
+    return work.streams.get(f"org/matching-erasure/{ADA}", [])
+
+
+async def test_their_rows_leave_a_round_that_is_over_and_it_is_flagged() -> None:
+    work: Any = world()
+    await solve(opened, work)
+    assert ADA in str(work.documents.kept[RESULT, ROUND]) and ADA in str(work.documents.kept[INPUT, ROUND])
+    await erase(ASKED, work)
+    assert ADA not in str(work.documents.kept)
+    assert an_id("pe", "bo") in str(work.documents.kept[INPUT, ROUND]), "the others stay"
+    assert work.documents.kept[CUT, ROUND] == {"people": 1}
+    assert [type(fact) for fact in confirmed(work)] == [ErasureConfirmedByMatching]
+    await erase(ASKED, work)
+    assert work.documents.kept[CUT, ROUND] == {"people": 1} and len(confirmed(work)) == 1
+
+
+async def test_while_a_round_is_solved_its_result_is_waited_for() -> None:
+    """Ada's row leaves at once; the solver, which had begun, still writes about her."""
+    work: Any = world()
+    with pytest.raises(NotYet):
+        await erase(ASKED, work)
+    assert confirmed(work) == [] and ADA not in str(work.documents.kept[INPUT, ROUND])
+    result = {**place(COHORT).model_dump(mode="json"), "millis": 1}
+    work.documents.kept[RESULT, ROUND] = result
+    await solve(opened, work)
+    assert isinstance(work.streams[STREAM][-1], RoundSolved)
+    await erase(ASKED, work)
+    assert ADA not in str(work.documents.kept) and len(confirmed(work)) == 1
+
+
+async def test_a_round_without_them_is_as_it_was() -> None:
+    work: Any = world()
+    await solve(opened, work)
+    before = {k: str(v) for k, v in work.documents.kept.items()}
+    someone = ASKED.model_copy(update={"person": an_id("pe", "somebody else")})
+    await erase(someone, work)
+    assert {k: str(v) for k, v in work.documents.kept.items()} == before and OMAR in str(before)
