@@ -14,7 +14,7 @@ import httpx
 
 from contracts.streams import parts
 from local.topics import SERVICES
-from tests.programs.house import House
+from tests.programs.house import PATIENCE, House
 from tests.programs.season import Season
 
 ID = re.compile(r"\b([a-z]{2})_[a-z2-7]{26}\b")
@@ -89,12 +89,12 @@ class Caller:
         """The answer; asked again while a service has not heard of the caller yet."""
         headers = {"Authorization": f"Bearer {self._services.installation.token(who)}", "If-Match": '"1"'}
         url = f"{self._services.urls[operation.service]}{path}"
-        while True:
-            async with self._gate:
+        async with self._gate, asyncio.timeout(PATIENCE):
+            while True:
                 answer = await self._http.request(operation.method, url, headers=headers, json=operation.body)
-            if answer.status_code != 503:
-                return answer
-            await asyncio.sleep(0.05)
+                if answer.status_code != 503:
+                    return answer
+                await asyncio.sleep(0.05)
 
     async def operations(self) -> list[Operation]:
         """Every operation there is, programs' and others'."""
