@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import deciding, distributing, rebuilding, receiving
+from bench import deciding, distributing, matching, rebuilding, receiving
 from bench.figures import Figure
 from bench.world import servers
 from chassis.running.runtime import settle
@@ -36,7 +36,8 @@ async def measure(runs: int) -> list[Figure]:
         ):
             sys.stderr.write(f"measuring: {name}\n")
             found += await part
-    return found
+    sys.stderr.write("measuring: matching\n")
+    return found + matching.matching()
 
 
 def table(found: list[Figure]) -> Table:

@@ -17,7 +17,6 @@ KNOWN = 20
 """Executives a mentor knows at first, and as many more whenever others suit better."""
 SMALL = 2**16
 """So few pairs that compiling would take longer than solving; the answer is the same."""
-NOTHING = -(2**61)
 
 
 def solve(
@@ -63,15 +62,14 @@ def _solve_free(problem: Problem, order: list[Ints], pricing: Pricing) -> tuple[
     sides = [Side.of(first[k][order[k]], np.ones(len(order[k]), np.int64), problem.seats(k)[order[k]]) for k in (0, 1)]
     network = Network(sides[0], sides[1], fast=pricing.fast)
     apart = _apart(problem, order)
-    everybody = np.full(len(order[0]), NOTHING)
-    found = pricing.best(everybody, sides[1].price, apart)
+    found = pricing.first(sides[1].price, apart)
     anew = np.ones(len(order[0]), dtype=np.bool_)
     while anew.any():
         network.add(found.rows, found.columns, found.gains)
         network.settle(anew)
         used = network.flow > 0
         skip = np.concatenate([apart, np.stack([network.tail[used], network.head[used]], axis=1)])
-        found = pricing.best(sides[0].price, sides[1].price, skip)
+        found = pricing.better(sides[0].price, sides[1].price, skip)
         anew = np.zeros(len(order[0]), dtype=np.bool_)
         anew[found.rows] = True
     used = network.flow > 0

@@ -10,6 +10,8 @@ from services.matching.solver.compiling import inlined
 from services.matching.solver.problem import LEVELS_FOR_ALL, Bits, Ints
 from services.matching.solver.scores import QUARTER, Scores
 
+MUCH = 2**30
+"""More than any score; prices are cut here, so that bounds fit 32 bits."""
 COLUMNS = 4096
 """Columns looked at together: what the sweep reads of them fits into a core's cache."""
 
@@ -45,6 +47,11 @@ class Arrays(NamedTuple):
     """Quarter hours in common, at least."""
     other_function: bool
     other_site: bool
+
+
+SIDES = (
+    "levels", "functions", "sites", "languages", "channels", "offers", "seeks", "free", "starts", "ids", "sought",
+)  # fmt: skip
 
 
 class Best(NamedTuple):
@@ -84,8 +91,8 @@ def arrays(scores: Scores) -> Arrays:
         offers_points=_shares(a.seeks.shape[1], offers),
         wanted=np.ascontiguousarray(b.seeks.T),
         offered=np.ascontiguousarray(b.offers.T),
-        rates=-(-seeks // scores.sought_by_executive),
-        rate=-(-offers // scores.sought_by_mentor),
+        rates=(-(-seeks // scores.sought_by_executive)).astype(np.int32),
+        rate=(-(-offers // scores.sought_by_mentor)).astype(np.int32),
         level_points=np.arange(LEVELS_FOR_ALL + 1) * level // LEVELS_FOR_ALL,
         overlap_points=np.minimum(quarters * QUARTER, scores.wanted) * overlap // scores.wanted,
         flat=np.array([function, place, channel]),
@@ -93,6 +100,17 @@ def arrays(scores: Scores) -> Arrays:
         least=-(-rules.overlap_minutes // QUARTER),
         other_function=rules.other_function,
         other_site=rules.other_site,
+    )
+
+
+def narrowed(data: Arrays, columns: Ints) -> Arrays:
+    """The same rows and these columns only."""
+    pairs: Any = {name: (ours, theirs[columns]) for name in SIDES for ours, theirs in [getattr(data, name)]}
+    return data._replace(
+        wanted=np.ascontiguousarray(data.wanted[:, columns]),
+        offered=np.ascontiguousarray(data.offered[:, columns]),
+        rates=data.rates[columns],
+        **pairs,
     )
 
 
@@ -174,23 +192,24 @@ def _insert(best: Best, row: int, column: int, worth: Any, breaker: Any) -> None
 
 
 @inlined
-def _bounds(bounds: Any, wanted: Any, offered: Any, rates: Any, rate: int, costs: Any, sets: Any, count: int) -> None:
+def _bounds(bounds: Any, wanted: Any, offered: Any, rates: Any, rate: Any, costs: Any, offers: Any, seeks: Any) -> None:
     """For each column of a block at least what its themes could be worth, less its price; a loop for vector units."""
-    offers, seeks = sets
-    for k in range(count):
-        bounds[k] = _ones(offers[0] & wanted[0, k]) * rates[k] + _ones(seeks[0] & offered[0, k]) * rate - costs[k]
+    for k in range(len(costs)):
+        bounds[k] = np.int32(_ones(offers[0] & wanted[0, k])) * rates[k] - costs[k]
+        bounds[k] += np.int32(_ones(seeks[0] & offered[0, k])) * rate
     for word in range(1, len(offers)):
-        for k in range(count):
-            bounds[k] += _ones(offers[word] & wanted[word, k]) * rates[k]
-            bounds[k] += _ones(seeks[word] & offered[word, k]) * rate
+        for k in range(len(costs)):
+            bounds[k] += np.int32(_ones(offers[word] & wanted[word, k])) * rates[k]
+            bounds[k] += np.int32(_ones(seeks[word] & offered[word, k])) * rate
 
 
 def sweep(
-    data: Arrays, first: int, last: int, floors: Any, prices: Any, pair: int, start: Any, skip: Any, best: Best
-) -> None:
-    """The best columns of the rows `first` to `last`, block after block of columns so that these stay in the cache.
+    data: Arrays, first: int, last: int, rows: Any, names: Any, floors: Any, prices: Any, pair: int, start: Any,
+    skip: Any, best: Best,
+) -> None:  # fmt: skip
+    """The best columns of `rows[first:last]`, block after block of columns so that these stay in the cache.
 
-    `skip[start[row]:start[row + 1]]` are the columns a row must not have.
+    `data` and `prices` have the columns `names` only; `skip[start[row]:start[row + 1]]` are names a row must not have.
     """
     # Everything is taken out of the tuples here: inside the loops that would count references.
     (_, levels), (_, functions), (_, sites), (_, channels) = data.levels, data.functions, data.sites, data.channels
@@ -202,24 +221,28 @@ def sweep(
     most = best.columns.shape[1]
     least, other_function, other_site = data.least, data.other_function, data.other_site
     highest = len(level_points) - 1
-    last_terms = function_points + site_points + channel_points + overlap_points[-1]
-    bounds = np.empty(COLUMNS, dtype=np.int64)
+    last_terms = function_points + site_points + channel_points + overlap_points[-1] + level_points[highest]
+    bounds = np.empty(COLUMNS, dtype=np.int32)
+    costs = np.empty(COLUMNS, dtype=np.int32)
     for block in range(0, len(prices), COLUMNS):
         until = min(block + COLUMNS, len(prices))
-        for row in range(first, last):
-            level, function, site = data.levels[0][row] + data.gap, data.functions[0][row], data.sites[0][row]
-            offers_points, channel, id = (
-                data.offers_points[data.sought[0][row]],
-                data.channels[0][row],
-                data.ids[0][row],
-            )
+        cheapest = prices[block:until].min()
+        for column in range(block, until):
+            costs[column - block] = min(prices[column] - cheapest, MUCH)
+        for place in range(first, last):
+            row = rows[place]
             floor = floors[row] + 1 - pair
-            if best.found[row] == most:
-                floor = max(floor, best.worth[row, most - 1] - pair)
-            enough = floor - last_terms - level_points[highest]
+            if best.found[place] == most:
+                floor = max(floor, best.worth[place, most - 1] - pair)
+            enough = floor + cheapest - last_terms
+            if enough > MUCH:
+                continue
+            level, function, site = data.levels[0][row] + data.gap, data.functions[0][row], data.sites[0][row]
+            offers_points, channel = data.offers_points[data.sought[0][row]], data.channels[0][row]
+            id = data.ids[0][row]
             _bounds(
                 bounds, wanted[:, block:until], offered[:, block:until], rates[block:until], data.rate[row],
-                prices[block:until], (offers[row], seeks[row]), until - block,
+                costs[: until - block], offers[row], seeks[row],
             )  # fmt: skip
             for column in range(block, until):
                 if bounds[column - block] < enough:
@@ -250,10 +273,11 @@ def sweep(
                 if points < needed:
                     continue
                 skipped = False
-                for place in range(start[row], start[row + 1]):
-                    skipped = skipped or skip[place] == column
+                for k in range(start[row], start[row + 1]):
+                    skipped = skipped or skip[k] == names[column]
                 if not skipped:
-                    _insert(best, row, column, points + pair - prices[column], _tie(id, ids[column]))
-                    if best.found[row] == most:
-                        floor = max(floor, best.worth[row, most - 1] - pair)
-                        enough = floor - last_terms - level_points[highest]
+                    worth = points + pair - prices[column]
+                    _insert(best, place, names[column], worth, _tie(id, ids[column]))
+                    if best.found[place] == most:
+                        floor = max(floor, best.worth[place, most - 1] - pair)
+                        enough = floor + cheapest - last_terms

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import assume, settings
 from hypothesis import given as for_all
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from services.matching.solver import Certificate, Problem, Result, solve, verify
@@ -31,27 +31,26 @@ def valued(posed: Problem, result: Result, certificate: Certificate) -> Certific
     return replace(certificate, value=gained, bound=gained)
 
 
-@settings(max_examples=150, deadline=None)
-@for_all(problems(most=6), st.randoms(use_true_random=False))
-def test_another_choice_with_true_sums_is_accepted_only_if_it_is_as_good(posed: Problem, chance: object) -> None:
+@settings(max_examples=80, deadline=None)
+@for_all(problems(most=6), st.integers(0, 2**32))
+def test_another_choice_with_true_sums_is_accepted_only_if_it_is_as_good(posed: Problem, chance: int) -> None:
     result, certificate = solve(posed, fast=False, known=2)
     cells = np.argwhere(grid(posed)[1])
-    assume(len(cells) > 0)
-    rng = np.random.default_rng(chance.randrange(2**32))  # type: ignore[attr-defined]
+    rng = np.random.default_rng(chance)
     keep = result.pairs[rng.random(len(result.pairs)) < 0.7]
-    pairs = np.unique(np.concatenate([keep, cells[rng.integers(0, len(cells), 1)]]), axis=0)
+    pairs = np.unique(np.concatenate([keep, cells[rng.random(len(cells)) < 0.1]]), axis=0)
     other = rescored(posed, pairs)
     proof = valued(posed, other, certificate)
     if verify(posed, other, proof) == []:
         assert proof.value == certificate.value
 
 
-@settings(max_examples=150, deadline=None)
-@for_all(problems(most=6), st.randoms(use_true_random=False))
-def test_whatever_the_prices_nothing_false_is_proven(posed: Problem, chance: object) -> None:
+@settings(max_examples=80, deadline=None)
+@for_all(problems(most=6), st.integers(0, 2**32))
+def test_whatever_the_prices_nothing_false_is_proven(posed: Problem, chance: int) -> None:
     """Weak duality: with other prices the proof fails, or the result is optimal all the same."""
     result, certificate = solve(posed, fast=False)
-    rng = np.random.default_rng(chance.randrange(2**32))  # type: ignore[attr-defined]
+    rng = np.random.default_rng(chance)
     worse = result.pairs[rng.random(len(result.pairs)) < 0.8]
     other = rescored(posed, worse)
     size = int(rng.integers(1, 10_000))
