@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tests.chaos.driver import Run, chaos
 from tests.chaos.servers import Servers, servers
+from tests.chaos.world import warm
 
 ROUND = 90.0
 """Seconds of faults in a round; every round has a world of its own."""
@@ -58,6 +59,7 @@ def main() -> int:
     seed = secrets.randbelow(1_000_000) if told.seed is None else told.seed
     folder = Path(tempfile.mkdtemp(prefix="counterpoint-chaos-"))
     say(f"== {told.events} facts, seed {seed}, logs in {folder}")
+    warm()
     with servers(folder) as started:
         code = asyncio.run(rounds(started, folder, seed, told.events, told.minutes))
     if not code:

@@ -18,6 +18,8 @@ from tests.chaos.servers import Servers
 from tests.chaos.world import PATIENCE, World
 
 LAPS = ("starting", "faults", "coming to rest", "looking")
+TELL = 10.0
+"""Seconds between two lines that say how far it is."""
 CALLERS = 8
 THINGS = 40
 PROCESSES = (
@@ -130,6 +132,7 @@ async def chaos(servers: Servers, folder: Path, run: Run, say: Callable[[str], N
         await world.run(*PROCESSES)
         laps.append(time.monotonic())
         looking = asyncio.create_task(faults.look())
+        telling = asyncio.create_task(tell(callers, steps, say))
         calling = asyncio.create_task(callers.call())
         try:
             await _live(world, faults, callers, steps, run)
@@ -142,9 +145,9 @@ async def chaos(servers: Servers, folder: Path, run: Run, say: Callable[[str], N
             laps.append(time.monotonic())
             verdict = await asyncio.to_thread(judge, world, callers.answers)
         finally:
-            looking.cancel()
-            calling.cancel()
-            await asyncio.gather(looking, calling, return_exceptions=True)
+            for task in (looking, telling, calling):
+                task.cancel()
+            await asyncio.gather(looking, telling, calling, return_exceptions=True)
     finally:
         await world.close()
     verdict.counts += callers.counts + world.counts
@@ -153,6 +156,18 @@ async def chaos(servers: Servers, folder: Path, run: Run, say: Callable[[str], N
     took = ", ".join(f"{what} {b - a:.1f} s" for what, a, b in zip(LAPS, laps, laps[1:], strict=False))
     say(f"seed {run.seed}: {took}; {verdict}")
     return verdict
+
+
+async def tell(callers: Callers, steps: list[Step], say: Callable[[str], None]) -> None:
+    """Say now and then how far it is, for ever; cancel to stop."""
+    began = asyncio.get_running_loop().time()
+    told = 0.0
+    while True:
+        await asyncio.sleep(TELL)
+        now = asyncio.get_running_loop().time() - began
+        begun = ", ".join(step.what for step in steps if told <= step.at < now)
+        told = now
+        say(f"{now:6.0f} s  {callers.counts['commands']} commands, {callers.facts} facts; {begun}")
 
 
 async def _live(world: World, faults: Faults, callers: Callers, steps: list[Step], run: Run) -> None:
@@ -181,6 +196,6 @@ async def rest(world: World) -> None:
 
 def absent(counts: Counter[str]) -> list[str]:
     """The kinds of faults, and the hard cases, that have not really occurred."""
-    cases = ("commands tried again", "answers lost and found", "commands over several streams")
-    cases += ("relay takeovers", "partitions moved")
-    return [name for name in (*(what for what, _, _ in kinds()), *cases) if counts[name] < 1]
+    met = ("commands tried again", "answers lost and found", "commands over several streams")
+    moved = ("relay takeovers", "partitions moved")
+    return [name for name in (*(what for what, _, _ in kinds()), *met, *moved) if counts[name] < 1]

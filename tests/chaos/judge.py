@@ -180,7 +180,7 @@ def records(bootstrap: str, topic: str, seconds: float = 120) -> Iterator[Any]:
                 assert time.monotonic() < deadline, f"{topic}/{partition} was read up to {at} of {end} only"
                 for record in consumer.consume(1000, timeout=1):
                     assert record.error() is None, record.error()
-                    at = record.offset() + 1
+                    at = (record.offset() or 0) + 1
                     yield record
     finally:
         consumer.close()

@@ -139,17 +139,17 @@ async def test_a_worker_that_lost_its_partition_in_its_sleep_cannot_write(field:
         for thing in THINGS:
             await callers.ask(http, f"first {thing}", [thing])
         for zombie in (holding, advanced):
-            await until(lambda z=zombie: z.stopped, PATIENCE)
+            await until(zombie.is_stopped, PATIENCE)
         for thing in THINGS:
             await callers.ask(http, f"second {thing}", [thing])
         await rest(world)  # the third has everything by now
         before = await asyncio.to_thread(checkpoints, world)
-        assert [zombie.outcomes for zombie in (holding, advanced)] == [[], []], "both are in the middle of a batch"
+        assert [zombie.outcomes() for zombie in (holding, advanced)] == [[], []], "both are in the middle of a batch"
         for zombie in (holding, advanced):
             zombie.signal(signal.SIGCONT)
         for zombie in (holding, advanced):
-            await until(lambda z=zombie: z.outcomes, PATIENCE)
-        tried = [zombie.outcomes[0] for zombie in (holding, advanced)]
+            await until(zombie.outcomes, PATIENCE)
+        tried = [zombie.outcomes()[0] for zombie in (holding, advanced)]
         assert await asyncio.to_thread(checkpoints, world) == before
         assert tried[0] == "Lost"
         assert tried[1] != "written"

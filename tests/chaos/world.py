@@ -12,6 +12,7 @@ import signal
 from collections import Counter
 from collections.abc import Mapping
 from functools import cached_property
+from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,11 @@ PATIENCE = 240.0
 
 _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload(["tests.chaos.child"])  # a process of ours then starts in no time, again and again
+
+
+def warm() -> None:
+    """Let what all processes have in common be loaded while something else is waited for."""
+    forkserver.ensure_running()
 
 
 class Process:
@@ -77,8 +83,7 @@ class Process:
     def alive(self) -> bool:
         return self._process is not None and self._process.is_alive()
 
-    @property
-    def stopped(self) -> bool:
+    def is_stopped(self) -> bool:
         """Whether it is stopped by a signal."""
         assert self._process is not None
         with contextlib.suppress(OSError):
@@ -105,7 +110,6 @@ class Process:
         for link in self.links.values():
             await link.close()
 
-    @property
     def outcomes(self) -> list[str]:
         """What became of each batch that the inbox tried, in order."""
         file = self.folder / points.OUTCOMES
@@ -130,7 +134,7 @@ class World(TallyServices):
         self.processes: dict[str, Process] = {}
         self.counts: Counter[str] = Counter()
         self._name = self.writer.name[:-1]
-        self._echo = echo
+        self._echoing = echo
         self._lease = lease
         self._folder = folder / self._name
         self._folder.mkdir(parents=True)
@@ -157,7 +161,9 @@ class World(TallyServices):
         await asyncio.to_thread(self.servers.topics, dict.fromkeys(self.topics, TOPIC_CONFIG), PARTITIONS)
         for service in (self.writer, self.hearer):
             self._users[service.name] = await asyncio.to_thread(self.servers.users, self.name_of(service))
-            told = {k.removeprefix("COUNTERPOINT_").lower(): v for k, v in self._env(service, PREPARE).items()}
+            told: dict[str, Any] = {
+                k.removeprefix("COUNTERPOINT_").lower(): v for k, v in self._env(service, PREPARE).items()
+            }
             runtime = Runtime(service, Settings(**told))
             await runtime.prepare()
             await runtime.database.close()
@@ -189,7 +195,7 @@ class World(TallyServices):
             service, role, _ = name.split("-")
             told = {
                 "name": self._name,
-                "echo": self._echo,
+                "echo": self._echoing,
                 "service": service,
                 "env": self._env(self.writer if service == "writer" else self.hearer, role),
             }
