@@ -6,10 +6,11 @@ import asyncio
 import secrets
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
+import pymongo
 from bson.codec_options import CodecOptions
 from bson.errors import BSONError
 from motor.motor_asyncio import AsyncIOMotorClient
@@ -33,6 +34,7 @@ __all__ = [
     "WriteFailed",
     "in_short",
     "is_transient",
+    "within",
 ]
 
 Document = dict[str, Any]
@@ -46,8 +48,18 @@ _CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
 _UNAUTHORIZED = 13
 _APP = "counterpoint "
 _LOOK_AGAIN = 0.05
+_CLOSE = 0.5
 _LARGEST_COMMAND = 12 * 1024 * 1024
 _NOT_ROUND_TRIPS = frozenset({"hello", "ping", "isMaster", "endSessions", "saslStart", "saslContinue", "getMore"})
+
+
+def within(seconds: float) -> AbstractContextManager[None]:
+    """Bound all that is asked of the database in the block together: what has no answer by then raises a PyMongoError.
+
+    A server that hangs would otherwise be waited for until the driver's own monitor gives it up. A block within
+    another can only be shorter.
+    """
+    return pymongo.timeout(seconds)
 
 
 class WriteFailed(Exception):
@@ -285,11 +297,16 @@ class Database:
         """A change stream over a collection's inserts; use with `async with await_if_needed(...)`."""
         return self.collection(collection).watch([{"$match": {"operationType": "insert"}}], max_await_time_ms=1000)
 
+    async def ping(self) -> None:
+        """Raise a PyMongoError where no primary answers."""
+        await self.client.admin.command("ping")
+
     async def close(self) -> None:
-        """Close all connections."""
-        closing = self.client.close()
-        if closing is not None:
-            await closing
+        """Close all connections. A server that hangs is not waited for."""
+        with within(_CLOSE):
+            closing = self.client.close()
+            if closing is not None:
+                await closing
 
 
 def in_short(error: BaseException) -> str:
