@@ -1,0 +1,171 @@
+"""Whatever the driver raises, wherever in a request: the answer is right or 503, a repeat is answered, once in effect."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+from pymongo import _csot, errors
+from pymongo.synchronous import command_runner
+
+from chassis.running.mongo import Database
+from tests.integration.kit import World
+from tests.outages.kit import asked
+
+pytestmark = [pytest.mark.integration, pytest.mark.guarantee("G10")]
+
+REAL = command_runner._run_command
+NOT_ASKED = {"hello", "ping", "isMaster", "endSessions", "getMore", "saslStart", "saslContinue"}
+
+
+def failure(code: int, name: str, *labels: str) -> Callable[[], Exception]:
+    """What a server answers that cannot go on."""
+    told = {"ok": 0, "code": code, "codeName": name, "errmsg": name, "errorLabels": list(labels)}
+    kind = errors.NotPrimaryError if code in (10107, 189, 91, 11600, 11602) else errors.OperationFailure
+    if kind is errors.NotPrimaryError:
+        return lambda: errors.NotPrimaryError(name, told)
+    return lambda: errors.OperationFailure(name, code, told)
+
+
+RETRY, AGAIN = "RetryableWriteError", "TransientTransactionError"
+RAISED: dict[str, Callable[[], Exception]] = {
+    "reset": lambda: ConnectionResetError("connection reset by peer"),
+    "closed": lambda: errors.AutoReconnect("connection closed"),
+    "silent": lambda: TimeoutError("timed out"),
+    "not primary": failure(10107, "NotWritablePrimary", RETRY),
+    "steps down": failure(189, "PrimarySteppedDown", RETRY),
+    "shuts down": failure(91, "ShutdownInProgress", RETRY),
+    "interrupted by a change of state": failure(11602, "InterruptedDueToReplStateChange", RETRY),
+    "interrupted": failure(11601, "Interrupted"),
+    "interrupted, in a transaction": failure(11601, "Interrupted", AGAIN),
+    "no such transaction": failure(251, "NoSuchTransaction", AGAIN),
+    "write conflict": failure(112, "WriteConflict", AGAIN),
+    "lock": failure(24, "LockTimeout", AGAIN),
+    "snapshot": failure(246, "SnapshotUnavailable", AGAIN),
+    "too slow": failure(50, "MaxTimeMSExpired"),
+    "host": failure(6, "HostUnreachable", RETRY),
+}
+
+
+class Stumbling:
+    """The driver, of which one call, or every one from it on, fails before the server was asked or after it answered."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.hits: Counter[str] = Counter()
+        self._at = -1
+        self._for_good = self._after = False
+        self._raised: Callable[[], Exception] = RAISED["reset"]
+
+    def __call__(self, conn: Any, cmd: Any, *args: Any, **options: Any) -> Any:
+        name = next(iter(cmd))
+        if name in NOT_ASKED or _csot.get_timeout() is None:  # of requests only, not of the parts in the background
+            return REAL(conn, cmd, *args, **options)
+        self.calls += 1
+        hit = self._at >= 0 and (self.calls > self._at if self._for_good else self.calls == self._at + 1)
+        if hit:
+            self.hits[name] += 1
+        if hit and not self._after:
+            raise self._raised()
+        answer = REAL(conn, cmd, *args, **options)
+        if hit:
+            raise self._raised()
+        return answer
+
+    @contextmanager
+    def at(self, call: int, raised: Callable[[], Exception], *, after: bool, for_good: bool = False) -> Iterator[None]:
+        self.calls, self._at, self._raised, self._after, self._for_good = 0, call, raised, after, for_good
+        try:
+            yield
+        finally:
+            self._at = -1
+
+
+@pytest.fixture
+def driver(monkeypatch: pytest.MonkeyPatch) -> Stumbling:
+    stumbling = Stumbling()
+    monkeypatch.setattr(command_runner, "_run_command", stumbling)
+    return stumbling
+
+
+class Teller:
+    """Adds one to things, with a stumble on the way, and compares what came of it."""
+
+    def __init__(self, http: httpx.AsyncClient, driver: Stumbling) -> None:
+        self.http = http
+        self.driver = driver
+        self.statuses: Counter[int] = Counter()
+        self.runs = 0
+
+    async def add(self, key: str, *things: str) -> httpx.Response:
+        body = {"amount": 1, "also": things[1] if things[1:] else None}
+        return await self.http.post(f"/tallies/{things[0]}", json=body, headers={"Idempotency-Key": key})
+
+    async def amounts(self, *things: str) -> list[tuple[int, str]]:
+        answers = [await self.http.get(f"/tallies/{thing}") for thing in things]
+        return [(a.json()["amount"], a.headers["ETag"]) for a in answers]
+
+    async def stumble(self, things: tuple[str, ...], call: int, name: str, **how: bool) -> None:
+        key, before = secrets.token_hex(8), await self.amounts(*things)
+        began = time.monotonic()
+        with self.driver.at(call, RAISED[name], **how):
+            first = await self.add(key, *things)
+        what = (name, call, how, first.status_code, first.text)
+        assert first.status_code in (200, 503), what
+        assert first.status_code == 200 or first.headers.get("Retry-After"), what
+        assert time.monotonic() - began < 8, what
+        again = await self.add(key, *things)
+        assert again.status_code == 200, (what, again.text)
+        assert first.status_code == 503 or first.json()["after"] == again.json()["after"], (what, again.text)
+        assert await self.amounts(*things) == [(a + 1, f'"{a + 1}"') for a, _ in before], what
+        self.statuses[first.status_code] += 1
+        self.runs += 1
+
+
+@pytest.mark.parametrize("things", [("one",), ("one", "two")], ids="-".join)
+async def test_a_command_that_meets_any_error_anywhere_is_answered_rightly_or_later(
+    world: World, driver: Stumbling, things: tuple[str, ...]
+) -> None:
+    async with asked(world, "writer", answer_seconds=2.0) as (http, _):
+        teller = Teller(http, driver)
+        driver.calls = 0
+        assert (await teller.add("first", *things)).status_code == 200
+        calls = driver.calls
+        assert calls >= len(things) + 1
+        for call in range(calls):
+            for name in RAISED:
+                for after in (False, True):
+                    await teller.stumble(things, call, name, after=after)
+        for call in range(calls):
+            for name in ("reset", "not primary", "interrupted", "no such transaction"):
+                await teller.stumble(things, call, name, after=False, for_good=True)
+    assert teller.runs == calls * (2 * len(RAISED) + 4)
+    assert driver.hits["insert"] and driver.hits["find"] and (len(things) == 1 or driver.hits["commitTransaction"])
+    assert min(teller.statuses[200], teller.statuses[503]) > 10, teller.statuses
+
+
+async def test_what_fails_while_the_dead_are_looked_for_is_no_failure_of_ours(
+    world: World, driver: Stumbling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with asked(world, "writer", answer_seconds=2.0) as (http, app):
+        teller = Teller(http, driver)
+        database: Database = app.state.runtime.database
+        assert (await teller.add("first", "one", "two")).status_code == 200
+        looked = 0
+        real = Database._end_dead
+
+        async def looking(self: Database) -> int:
+            nonlocal looked
+            looked += self is database
+            return await real(self)
+
+        monkeypatch.setattr(Database, "_end_dead", looking)
+        for name in ("write conflict", "no such transaction", "reset"):
+            await teller.stumble(("one", "two"), 0, name, after=False, for_good=True)
+    assert looked > 0
