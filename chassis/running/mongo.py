@@ -110,6 +110,7 @@ class Database:
         self._motor = driver == "motor"
         client: Any = AsyncIOMotorClient if self._motor else AsyncMongoClient
         self._looking: asyncio.Task[int] | None = None
+        self._abandoned: list[Mapping[str, Any]] = []
         self.client: Any = client(
             uri,
             maxPoolSize=concurrency + 8,
@@ -204,12 +205,14 @@ class Database:
                 await starting
             try:
                 yield s
-            except BaseException:
+                await self._commit(s)
+            except BaseException as error:
+                if own and isinstance(error, ConnectionFailure | asyncio.CancelledError):
+                    self._abandoned.append(s.session_id)  # perhaps nobody can tell the server that it is over
                 if s.in_transaction:
                     with suppress(PyMongoError):  # the first error says more
                         await s.abort_transaction()
                 raise
-            await self._commit(s)
         finally:
             if own:
                 await s.end_session()
@@ -230,6 +233,7 @@ class Database:
     async def end_dead_transactions(self) -> int:
         """End the open transactions of processes of this user that have no connection left; answers how many.
 
+        And those that this process had to give up when its own connection was lost.
         The server ends none because its process is gone: it would hold its locks until its time is over. Every
         connection tells whose it is, and a process that lives has one. Whoever asks meanwhile shares the answer.
         """
@@ -239,6 +243,9 @@ class Database:
         return await asyncio.shield(self._looking)
 
     async def _end_dead(self) -> int:
+        if abandoned := self._abandoned[:100]:
+            await self.client.admin.command("killSessions", abandoned)
+            del self._abandoned[: len(abandoned)]
         dead = await self._dead()
         if dead:
             await asyncio.sleep(_LOOK_AGAIN)  # one look is no single moment: a process may just be starting

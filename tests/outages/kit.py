@@ -77,7 +77,7 @@ class Process:
 
 @asynccontextmanager
 async def serving(
-    world: World, which: str, role: str = "all", trace: str = "", delay: float = 0, **more: Any
+    world: World, which: str, role: str = "all", trace: str = "", delay: float = 0, blocks: int = 0, **more: Any
 ) -> AsyncIterator[Process]:
     """A process of the writer or the hearer, killed at the end of the block if it still runs."""
     service = {"writer": world.writer, "hearer": world.hearer}[which]
@@ -88,6 +88,7 @@ async def serving(
     env["COUNTERPOINT_TEST_SERVICE"] = which
     env["COUNTERPOINT_TEST_TRACE"] = str(world.folder / (trace or f"{which}.{role}.{secrets.token_hex(3)}"))
     env["COUNTERPOINT_TEST_DELAY"] = str(delay)
+    env["COUNTERPOINT_TEST_BLOCKS"] = str(blocks)
     log = world.folder / f"{which}.{role}.{port}.log"
     with log.open("wb") as out:
         child = await asyncio.create_subprocess_exec(

@@ -1,8 +1,8 @@
 """One process of a tally service that answers HTTP; its settings are those of any service process.
 
 Told besides, in variables COUNTERPOINT_TEST_*: TALLY the name of the pair, SERVICE `writer` or `hearer`, TRACE a file
-that gets a line when a batch is begun and another when it has taken effect, and DELAY, in seconds, how long each batch
-waits before it is applied.
+that gets a line when a batch is begun and another when it has taken effect, DELAY the seconds that each batch waits
+before it is applied, and BLOCKS the amount whose fold blocks the process.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,9 @@ def main(told: Any) -> None:
     """Serve until told to stop."""
     plant_from_environment()
     trace_batches(Path(told[PREFIX + "TRACE"]), float(told[PREFIX + "DELAY"]))
-    run(served(TallyServices(told[PREFIX + "TALLY"], echo=False))[told[PREFIX + "SERVICE"]])
+    tally = TallyServices(told[PREFIX + "TALLY"], echo=False)
+    tally.poison = lambda amount: time.sleep(600) if amount == int(told[PREFIX + "BLOCKS"]) else None
+    run(served(tally)[told[PREFIX + "SERVICE"]])
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ async def stopped(*processes: Process) -> None:
 
 
 async def test_told_to_stop_under_load_every_role_ends_in_time_and_nothing_is_lost(world: World) -> None:
-    small = {"batch_records": 200}
+    small: dict[str, Any] = {"batch_records": 100, "delay": 0.1}
     async with (
         caller(world) as http,
         serving(world, "writer", "api") as api,
@@ -36,12 +37,11 @@ async def test_told_to_stop_under_load_every_role_ends_in_time_and_nothing_is_lo
         processes = (api, relay, writer, worker, hearer)
         for process in processes:
             await until(lambda p=process: p.ready(http), 90)
-        waiting = await backlog(world, streams=60, commits=25, events=4)
+        await backlog(world, streams=60, commits=25, events=4)
         loads = [Load(world, http, process.api) for process in (api, writer)]
         running = [asyncio.create_task(load.run(12)) for load in loads]
         # In the middle: some of the backlog has been heard, and callers have been answered.
         await until(lambda: worker.batches()["done"] >= 3 and all(len(load.answered) > 20 for load in loads), 90)
-        before = worker.batches()
         # A caller who waits for what will not come is told to ask elsewhere, at once.
         late = {"Counterpoint-After": f"{world.totals.stream(world.program, 'a0')}@999999"}
         refused = asyncio.create_task(http.get(f"{hearer.api}/programs/{world.program}/sums", headers=late))
@@ -54,12 +54,11 @@ async def test_told_to_stop_under_load_every_role_ends_in_time_and_nothing_is_lo
     for load in loads:
         assert load.statuses[0], "nobody was asking when the process ended"
         assert not load.odd, load.odd
-    assert before["done"] < waiting / 200, "the inbox had nothing to do"
     after = worker.batches()
     assert after["begun"] == after["done"], "a batch in hand was not finished"
     await check_commands(world, *loads)
 
-    async with serving(world, "writer", "relay"), serving(world, "hearer", "worker", "batches", **small):
+    async with serving(world, "writer", "relay"), serving(world, "hearer", "worker", "batches"):
         wanted = await until_views_are_whole(world)
     assert worker.batches()["begun"] > after["begun"], "nothing was left to hear after the restart"
     seen = await on_topic(world)
