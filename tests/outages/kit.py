@@ -56,9 +56,20 @@ class Process:
             return 0, {}
         return answer.status_code, answer.json()
 
-    async def ready(self, http: httpx.AsyncClient) -> bool:
-        assert self.child.returncode is None, self.tail()
-        return (await self.health(http, "ready"))[0] == 200
+    async def until_ready(self, http: httpx.AsyncClient, seconds: float = 180) -> None:
+        """Wait until it says that it is ready; where it does not, say what it waits for."""
+        told: dict[str, Any] = {}
+
+        async def ready() -> bool:
+            nonlocal told
+            assert self.child.returncode is None, self.tail()
+            status, told = await self.health(http, "ready")
+            return status == 200
+
+        try:
+            await until(ready, seconds)
+        except AssertionError:
+            raise AssertionError(f"not ready: {told}\n{self.tail()}") from None
 
     async def end(self) -> tuple[int, float]:
         """Ask it to end; its exit code, and how many seconds that took."""

@@ -65,7 +65,7 @@ class Running:
 async def at_work(world: World, **more: Any) -> AsyncIterator[Running]:
     async with caller(world) as http, serving(world, "writer", **more) as w, serving(world, "hearer", **more) as h:
         for process in (w, h):
-            await until(lambda p=process: p.ready(http), 120)
+            await process.until_ready(http)
         running = Running(world, http, w, h)
         load = running.load()
         await until(lambda: first(load), 30)
@@ -74,7 +74,7 @@ async def at_work(world: World, **more: Any) -> AsyncIterator[Running]:
 
 async def first(load: Load) -> bool:
     """Whether the first addition was taken."""
-    return await load.add("the first", {"amount": 1, "also": "b0"}, "first") == 200
+    return await load.add("first", {"amount": 1, "also": "b0"}, "first") == 200
 
 
 def hang(child: Child) -> Callable[[], None]:

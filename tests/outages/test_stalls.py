@@ -95,7 +95,7 @@ async def test_what_tries_nothing_for_long_is_told_to_the_orchestrator(
 async def test_a_fold_that_blocks_the_process_is_seen_from_outside_and_another_process_goes_on(world: World) -> None:
     async with world.running(world.writer) as writer, caller(world) as http:
         async with serving(world, "hearer", blocks=666) as blocked:
-            await until(lambda: blocked.ready(http), 120)
+            await blocked.until_ready(http)
             await world.add(writer, "one", 1)
             after = await world.add(writer, "one", 666)
 

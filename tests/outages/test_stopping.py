@@ -36,7 +36,7 @@ async def test_told_to_stop_under_load_every_role_ends_in_time_and_nothing_is_lo
     ):
         processes = (api, relay, writer, worker, hearer)
         for process in processes:
-            await until(lambda p=process: p.ready(http), 180)
+            await process.until_ready(http)
         await backlog(world, streams=60, commits=25, events=4)
         loads = [Load(world, http, process.api) for process in (api, writer)]
         running = [asyncio.create_task(load.run(12)) for load in loads]
