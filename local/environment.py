@@ -78,6 +78,7 @@ def environment(
         "PARTITIONS": str(PARTITIONS),
         "OPERATORS": OPERATOR,
         "BEAT_SECONDS": "4",  # segments are short here (local/topics.py)
+        "ANSWER_SECONDS": "20",  # a laptop that does other things too
     }
     if service == "enrollment":
         settings["FOUNDERS"] = ",".join(founders)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from aiokafka import AIOKafkaProducer
 
 from contracts.envelope import Headers
 
+ANSWER_SECONDS = 10.0
+CLOSE_SECONDS = 1.0
 BATCH_BYTES = 512 * 1024
 """aiokafka's default of 16 KiB holds 22 facts; half a mebibyte stays below what a broker takes as one message."""
 
@@ -66,8 +69,15 @@ class Producer:
 
     async def _flush(self, batch: object, topic: str, partition: int) -> None:
         batch.close()  # type: ignore[attr-defined]
-        await (await self._kafka.send_batch(batch, topic, partition=partition))
+        # The client itself never gives an idempotent batch up, however long the broker is away.
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await (await self._kafka.send_batch(batch, topic, partition=partition))
 
     async def close(self) -> None:
-        """Disconnect."""
-        await self._kafka.stop()
+        """Disconnect. What is not acknowledged is given up: the client would wait for it for ever."""
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._kafka.stop()
+        except TimeoutError:
+            await self._kafka._sender.close()
+            await self._kafka.client.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -79,6 +80,7 @@ class Relay:
         self._marking: asyncio.Task[None] | None = None
         self._beat_seconds = beat_seconds
         self._beaten = -beat_seconds
+        self._ends = math.inf
         self.attempted = 0.0
         # Read as of one moment: a scan that moves on while commits arrive could show version 3 and not yet 2.
         self._journal = database.collection(COLLECTION, read_concern=SNAPSHOT_READ)
@@ -86,6 +88,11 @@ class Relay:
 
     def wake(self) -> None:
         """Something was committed in this process: do not wait for the next sweep."""
+        self._woken.set()
+
+    def finish(self, seconds: float) -> None:
+        """Let `run` end by itself, after a whole sweep: when nothing is left to publish, or after this time."""
+        self._ends = asyncio.get_running_loop().time() + seconds
         self._woken.set()
 
     async def prepare(self) -> None:
@@ -96,21 +103,28 @@ class Relay:
         )
 
     async def run(self) -> None:
-        """Relay for ever; cancel to stop. Raises what the database or Kafka raise: the caller starts it again."""
+        """Relay until told to finish; cancel to stop at once.
+
+        Raises what the database or Kafka raise: the caller starts it again.
+        """
         loop = asyncio.get_running_loop()
         leased_until = 0.0
         watching = asyncio.create_task(self._wake_on_inserts()) if self._watch else None
         try:
-            while True:
+            while loop.time() < self._ends:
                 self.attempted = loop.time()
                 if loop.time() > leased_until - self._lease_ms / 1000 * 2 / 3:
                     asked = loop.time()
                     if not await self._lease():
+                        if self._ends < math.inf:
+                            return
                         await asyncio.sleep(min(1.0, self._lease_ms / 3000))
                         continue
                     leased_until = asked + self._lease_ms / 1000
                 self._woken.clear()
                 if not await self.sweep():
+                    if self._ends < math.inf:
+                        return
                     # Not wait_for: before Python 3.12 it swallows a cancellation that meets the event.
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(self._sweep_seconds):

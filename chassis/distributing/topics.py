@@ -1,11 +1,13 @@
-"""What a service demands of its topics before it says anything on them."""
+"""What a service demands of its topics before it says anything on them, and whether Kafka answers at all."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError
 
 
 class WrongTopic(Exception):
@@ -34,6 +36,32 @@ async def verify(bootstrap: str, topics: Iterable[str], partitions: int) -> None
                 _check(resource[3], {entry[0]: entry[1] for entry in resource[4]})
     finally:
         await admin.close()
+
+
+class Broker:
+    """Asks whether Kafka answers, over a connection of its own that is kept."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._admin: AIOKafkaAdminClient | None = None
+
+    async def ask(self) -> None:
+        """Raise where it does not answer; the next time another connection is made."""
+        try:
+            if self._admin is None:
+                self._admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap, request_timeout_ms=3_000)
+                await self._admin.start()
+            await self._admin.describe_cluster()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Disconnect."""
+        admin, self._admin = self._admin, None
+        if admin is not None:
+            with suppress(KafkaError, OSError):
+                await admin.close()
 
 
 def _check(topic: str, config: dict[str, str]) -> None:

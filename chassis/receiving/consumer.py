@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.errors import IllegalStateError, KafkaError, KafkaTimeoutError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.message import StreamMessage
@@ -27,6 +27,8 @@ __all__ = ["Consumer", "KafkaError", "Lag", "end_offsets"]
 
 _log = logging.getLogger("counterpoint.consumer")
 _COMMIT_EVERY = 5.0
+_ANSWERED = 5.0
+_ENDS = 2.0
 FETCH_BYTES = 4 * 1024 * 1024
 """What one partition may send at once: the client's default holds about a thousand facts, half a batch of a rebuild."""
 
@@ -54,11 +56,12 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._states = {s.topic for s in inbox.states}
         self._ready: set[Place] = set()
         self._fresh: set[Place] = set()
-        self._stamps: dict[Place, float] = {}
+        self._level: dict[Place, float] = {}
         self._began = time.time()
         self._committed_at = 0.0
         self._stopping = False
-        self.attempted = asyncio.get_running_loop().time()
+        self._started = False
+        self._attempted = 0.0
         self._broker = KafkaBroker(
             bootstrap,
             apply_types=False,
@@ -85,6 +88,51 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
     async def start(self) -> None:
         """Subscribe and begin to poll."""
         await self._broker.start()
+        self._watch(self._kafka)
+        self._try()
+        self._started = True
+
+    def _try(self) -> None:
+        self._attempted = asyncio.get_running_loop().time()
+
+    @property
+    def idle_seconds(self) -> float:
+        """How long ago it last tried anything: was answered by Kafka, worked on records, or asked the database.
+
+        0 until it has started.
+        """
+        return asyncio.get_running_loop().time() - self._attempted if self._started else 0.0
+
+    def _watch(self, kafka: Any) -> None:
+        """See every poll of FastStream's loop, also those that bring nothing."""
+        poll = kafka.getmany
+
+        async def getmany(*args: Any, **options: Any) -> Any:
+            found = await poll(*args, **options)
+            if found or self._answered():
+                self._try()
+            return found
+
+        kafka.getmany = getmany
+
+    def _answered(self) -> bool:
+        """After an empty poll: whether Kafka has answered for each of our partitions of late. Notes which are level."""
+        oldest = time.time() - _ANSWERED
+        for place in self._ready:
+            at = self._asked(self._kafka.last_poll_timestamp, place)
+            if at is None or at / 1000 < oldest:
+                return False
+            if self._asked(self._kafka.highwater, place) == self._inbox.offsets.get(place):
+                self._level[place] = at / 1000
+        return True
+
+    @staticmethod
+    def _asked(what: Callable[[TopicPartition], Any], place: Place) -> Any:
+        """What the client knows of a partition; None where it is not ours any more."""
+        try:
+            return what(TopicPartition(*place))
+        except (IllegalStateError, AssertionError, AttributeError):
+            return None
 
     async def stop(self) -> None:
         """Finish the batch in hand, leave the group, end the session."""
@@ -122,6 +170,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         while True:
             if self._stopping:
                 return
+            self._try()
             try:
                 taken = await self._inbox.take(places)
                 break
@@ -146,7 +195,6 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _handle(self, records: Any) -> None:
         """Give a batch effect. Nothing may be raised here: a batch whose handler raises is skipped for ever."""
-        self.attempted = asyncio.get_running_loop().time()
         try:
             await self._apply(records)
         except asyncio.CancelledError:
@@ -175,8 +223,6 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 await self._inbox.apply(due)
         else:
             await self._inbox.apply(due)
-        for record in due:
-            self._stamps[record.topic, record.partition] = record.timestamp / 1000
         await self._commit_for_dashboards()
 
     def _in_place(self, records: Sequence[Record], limit: Callable[[Place], float]) -> list[Record]:
@@ -204,6 +250,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             await asyncio.sleep(0.1)
             if self._stopping:
                 return
+            self._try()
             try:
                 found = await self._inbox.positions(places)
                 break
@@ -233,25 +280,25 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def caught_up(self) -> bool:
         """Whether everything that was fetched or announced so far has been applied; cheap, may be a moment old."""
-        for place in self._ready:
-            try:
-                end = self._kafka.highwater(TopicPartition(*place))
-            except (IllegalStateError, AssertionError):
-                return False
-            if end is not None and self._inbox.offsets.get(place, 0) < end:
-                return False
-        return bool(self._ready)
+        ends = {place: self._asked(self._kafka.highwater, place) for place in self._ready} if self._kafka else {}
+        return bool(ends) and all(self._inbox.offsets.get(place, 0) >= (end or 0) for place, end in ends.items())
 
     async def lag(self) -> list[Lag]:
-        """How far behind each of our partitions is, asked of Kafka now."""
-        tps = [TopicPartition(*p) for p in sorted(self._ready)]
-        ends = await self._kafka.end_offsets(tps) if tps else {}
+        """How far behind each of our partitions is, asked of Kafka now. Raises a KafkaError where it is away."""
+        tps = [TopicPartition(*p) for p in sorted(self._ready)] if self._kafka else []
+        try:
+            async with asyncio.timeout(_ENDS):
+                ends = await self._kafka.end_offsets(tps) if tps else {}
+        except TimeoutError:
+            raise KafkaTimeoutError("where the partitions end") from None
         now = time.time()
         found = []
         for tp in tps:
             place = (tp.topic, tp.partition)
             offset, end = self._inbox.offsets.get(place, 0), ends[tp]
-            seconds = now - self._stamps.get(place, self._began) if end > offset else 0.0
+            # Whatever has not been applied came after the last record that was, and after the last moment of no lag.
+            since = max(self._level.get(place, 0.0), self._inbox.stamps.get(place, 0) / 1000) or self._began
+            seconds = max(0.0, now - since) if end > offset else 0.0
             found.append(Lag(tp.topic, tp.partition, offset, end, round(seconds, 3)))
         METRICS.lag.set(max((x.seconds for x in found), default=0.0))
         return found

@@ -53,7 +53,8 @@ class Inbox:
 
     The session's id in a checkpoint is the fencing token: whoever took the partition last wrote theirs, and every
     other process fails at its next transaction. An inbox that `follows` the live version fills itself behind it: it
-    never passes it, and writes no tasks, which are those of the live one.
+    never passes it, and writes no tasks, which are those of the live one. `stamps` are Kafka's time stamps (ms) of the
+    last records that took effect.
     """
 
     service: str
@@ -67,6 +68,7 @@ class Inbox:
     follows: int | None = None
     wake_tasks: Callable[[], None] = lambda: None
     offsets: dict[Place, int] = field(default_factory=dict)
+    stamps: dict[Place, int] = field(default_factory=dict)
     _session: Session | None = None
 
     def __post_init__(self) -> None:
@@ -126,6 +128,7 @@ class Inbox:
                 await self._let_go(key)
                 raise NotLive(key) from None
             taken[place] = int(doc["offset"])
+            self.stamps[place] = int(doc.get("timestamp", 0))
         self.offsets.update(taken)
         return taken
 
@@ -205,15 +208,17 @@ class Inbox:
         spans = _spans(heard, self.name, records)
         moved: dict[Place, int] = {}
         begun: dict[Place, int] = {}
+        stamps: dict[Place, int] = {}
         for record in records:
             begun.setdefault((record.topic, record.partition), record.offset)
             moved[record.topic, record.partition] = record.offset + 1
+            stamps[record.topic, record.partition] = record.timestamp
         # Tried one by one, what is in hand may be from before the partition went to somebody else and came back.
         if any(offset < self.offsets.get(place, offset) for place, offset in begun.items()):
             raise Lost(", ".join(f"{t}/{p}" for t, p in moved))
         try:
             async with self.database.transaction(self._session) as session:
-                await self._advance(moved, records[-1].timestamp, session)
+                await self._advance(moved, stamps, session)
                 folding = await self._fold(heard, latest, spans, session)
                 await self.write(folding, session, foreign)
         except BaseException as error:
@@ -224,6 +229,7 @@ class Inbox:
             for span in spans.values():
                 span.end()
         self.offsets.update(moved)
+        self.stamps.update(stamps)
         METRICS.projected.add(folding.applied)
         METRICS.repeats.add(folding.repeats)
         METRICS.foreign.add(len(foreign))
@@ -251,12 +257,12 @@ class Inbox:
                 foreign.append(foreign_row(self.name, record, found.reason, self.now()))
         return heard, latest, foreign
 
-    async def _advance(self, moved: dict[Place, int], timestamp: int, session: Session) -> None:
+    async def _advance(self, moved: dict[Place, int], stamps: dict[Place, int], session: Session) -> None:
         assert self._session is not None
         updates: list[Document] = [
             {
                 "q": {"_id": self._key(p), "offset": self.offsets.get(p), "lsid": self._session.session_id},
-                "u": {"$set": {"offset": offset, "timestamp": timestamp}},
+                "u": {"$set": {"offset": offset, "timestamp": stamps[p]}},
             }
             for p, offset in moved.items()
         ]

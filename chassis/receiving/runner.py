@@ -98,10 +98,16 @@ class Runner:
         self._jobs: dict[str, asyncio.Task[None]] = {}
         self._skew = timedelta(0)
         self._skew_at = -_CLOCK_CHECK
+        self._finishing = False
         self.attempted = 0.0
 
     def wake(self) -> None:
         """Rows were written in this process."""
+        self._woken.set()
+
+    def finish(self) -> None:
+        """Let `run` end by itself, when the tasks in hand are done."""
+        self._finishing = True
         self._woken.set()
 
     async def prepare(self) -> None:
@@ -115,9 +121,9 @@ class Runner:
         )
 
     async def run(self) -> None:
-        """Run tasks for ever; cancel to stop. A task that takes long holds up only its own key."""
+        """Run tasks until told to finish; cancel to stop at once. A task that takes long holds up only its own key."""
         try:
-            while True:
+            while not self._finishing:
                 self.attempted = asyncio.get_running_loop().time()
                 self._woken.clear()
                 await self.sweep()
@@ -125,6 +131,7 @@ class Runner:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._sweep_seconds):
                         await self._woken.wait()
+            await asyncio.gather(*self._jobs.values(), return_exceptions=True)
         finally:
             for job in self._jobs.values():
                 job.cancel()

@@ -6,6 +6,8 @@ import asyncio
 import hashlib
 import hmac
 import json
+import logging
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +22,15 @@ from chassis.running.settings import Settings
 ALGORITHMS = ("ES256", "RS256", "EdDSA")
 _REFRESH = 300.0
 _RETRY = 10.0
+_log = logging.getLogger("counterpoint.http")
 
 
 class BadToken(Exception):
     """The bearer token is missing, malformed, expired or not for us."""
+
+
+class NoKeys(Exception):
+    """No token can be judged, because the issuer's keys could not be read since the process started."""
 
 
 @dataclass(frozen=True)
@@ -59,24 +66,41 @@ class Caller:
 
 
 class Keys:
-    """The issuer's public keys, from a file or a URL; read again when a token names a key we do not have."""
+    """The issuer's public keys, from a file or a URL; read again when a token names a key we do not have.
+
+    Keys that we have stay good while the issuer does not answer.
+    """
 
     def __init__(self, source: str) -> None:
         self._source = source
         self._keys: dict[str, jwt.PyJWK] = {}
-        self._read_at = -_REFRESH
+        self._read_at = self._tried_at = -math.inf
         self._lock = asyncio.Lock()
 
     async def get(self, kid: str) -> jwt.PyJWK:
-        """The key with that id. Raises `BadToken` where the issuer has none."""
-        age = time.monotonic() - self._read_at
-        if age > _REFRESH or (kid not in self._keys and age > _RETRY) or not self._keys:
+        """The key with that id. Raises `BadToken` where the issuer has none, `NoKeys` where none could be read yet."""
+        if self._due(kid) and not (kid in self._keys and self._lock.locked()):
             async with self._lock:
-                if time.monotonic() - self._read_at >= min(age, _RETRY):
-                    await self._read()
+                if self._due(kid):
+                    await self._try()
+        if not self._keys:
+            raise NoKeys("the issuer's keys cannot be read at the moment")
         if kid not in self._keys:
             raise BadToken("the token is signed with a key that the issuer does not publish")
         return self._keys[kid]
+
+    def _due(self, kid: str) -> bool:
+        now = time.monotonic()
+        return (kid not in self._keys or now - self._read_at > _REFRESH) and now - self._tried_at > _RETRY
+
+    async def _try(self) -> None:
+        try:
+            await self._read()
+        except (httpx.HTTPError, OSError, ValueError, jwt.PyJWTError) as error:
+            _log.warning("the issuer's keys cannot be read: %s: %s", type(error).__name__, error)
+        else:
+            self._read_at = time.monotonic()
+        self._tried_at = time.monotonic()
 
     async def _read(self) -> None:
         if self._source.startswith(("http://", "https://")):
@@ -87,7 +111,6 @@ class Keys:
         else:
             found = json.loads(await asyncio.to_thread(Path(self._source).read_text))
         self._keys = {k.key_id: k for k in jwt.PyJWKSet.from_dict(found).keys if k.key_id}
-        self._read_at = time.monotonic()
 
 
 class Tokens:

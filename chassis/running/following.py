@@ -17,6 +17,8 @@ from chassis.running.settings import Role, Settings
 FOLLOW_SECONDS = 0.25
 READ_AGAIN_SECONDS = 2.0
 """In a rolling upgrade old and new workers hear side by side: what the old ones park waits this long at most."""
+IDLE_SECONDS = 30.0
+LEAVE_SECONDS = 2.0
 _log = logging.getLogger("counterpoint")
 
 
@@ -65,9 +67,12 @@ class Following:
             await self.inbox.prepare()
 
     async def run(self) -> None:
-        """Follow the live version for ever."""
+        """Follow the live version for ever, with a consumer that works."""
         while True:
             await asyncio.sleep(FOLLOW_SECONDS)
+            if self.consumer is not None and self.consumer.idle_seconds > IDLE_SECONDS:
+                _log.warning("the consumer has tried nothing for %.0f s: another one", self.consumer.idle_seconds)
+                await self._hear()
             await self.look()
 
     async def read_again(self) -> None:
@@ -88,21 +93,29 @@ class Following:
     async def _switch(self, pointer: Pointer) -> None:
         """From now on this version. Its views stand where those of the version before stood."""
         self._switched = False
-        inbox = self._inbox_of(pointer.live)
-        self._use(inbox)
+        self._use(self._inbox_of(pointer.live))
         await self.stop_hearing()
         self._parts.waiting.discard("inbox")
         if self._settings.role.does(Role.worker) and self._working is None:
             self._working = self._parts.for_ever("tasks", self._work)
         if self.listens:
-            self.consumer = Consumer(
-                inbox,
-                self._settings.kafka_bootstrap,
-                batch_records=self._settings.batch_records,
-                stop_seconds=self._settings.stop_seconds,
-            )
-            await self._parts.until_done("subscription", self.consumer.start)
+            await self._hear()
         self._switched = True
+
+    async def _hear(self) -> None:
+        await self._parts.until_done("subscription", self._subscribe)
+
+    async def _subscribe(self) -> None:
+        """Each try has a consumer and a session of its own: what is left of one that failed, or hangs, is unknown."""
+        await self.stop_hearing()
+        self._use(self._inbox_of(self.inbox.version))
+        self.consumer = Consumer(
+            self.inbox,
+            self._settings.kafka_bootstrap,
+            batch_records=self._settings.batch_records,
+            stop_seconds=self._settings.stop_seconds,
+        )
+        await self.consumer.start()
 
     async def _stand_by(self, pointer: Pointer) -> None:
         """Other folds made the live version: its documents are not for this release to read, nor its facts to hear."""
@@ -121,5 +134,5 @@ class Following:
         if self.consumer is not None:
             consumer, self.consumer = self.consumer, None
             with contextlib.suppress(Exception):
-                async with asyncio.timeout(self._settings.stop_seconds + 2):
+                async with asyncio.timeout(self._settings.stop_seconds + LEAVE_SECONDS):
                     await consumer.stop()

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
+from chassis.running.answering import GRACE_SECONDS
+from chassis.running.mongo import within
+from chassis.running.problems import later
 from chassis.running.settings import Role
+from chassis.running.watch import ANSWER_SECONDS
 
 if TYPE_CHECKING:
     from chassis.running.runtime import Runtime
@@ -29,15 +34,29 @@ async def live(request: Request) -> JSONResponse:
 
 @router.get("/health/ready")
 async def ready(request: Request) -> JSONResponse:
-    """Ready once prepared and, for a worker, once partitions are assigned."""
-    waiting = _runtime(request).waiting_for()
-    return JSONResponse({"waiting_for": waiting}, 503 if waiting else 200)
+    """Ready while it can do its work. What answers HTTP is ready without Kafka, and says that it is without."""
+    runtime = _runtime(request)
+    waiting = runtime.waiting_for()
+    told = {"waiting_for": waiting, "without": runtime.without(), "catching_up": not runtime.caught_up()}
+    return JSONResponse(told, 503 if waiting else 200)
 
 
 @router.get("/health/lag")
 async def lag(request: Request) -> JSONResponse:
-    """Lag of the inbox by partition, in records and seconds, the tasks, and the number of parked things."""
+    """Lag of the inbox by partition, in records and seconds, the tasks, and the number of parked things.
+
+    503 where a server is away: then nobody knows.
+    """
     runtime = _runtime(request)
+    try:
+        with within(ANSWER_SECONDS):
+            async with asyncio.timeout(ANSWER_SECONDS + GRACE_SECONDS):
+                return JSONResponse(await _lag(runtime))
+    except TimeoutError:
+        return later("database-unavailable", "the database does not answer at the moment", 2).response()
+
+
+async def _lag(runtime: Runtime) -> dict[str, Any]:
     items = [
         {
             "inbox": runtime.inbox.name,
@@ -51,4 +70,4 @@ async def lag(request: Request) -> JSONResponse:
         for x in await runtime.lag()
     ]
     tasks = {} if runtime.settings.role is Role.relay else await runtime.runner.figures()
-    return JSONResponse({"items": items, "tasks": tasks, "parked": await runtime.parked()})
+    return {"items": items, "tasks": tasks, "parked": await runtime.parked()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, field_validator
 
 from chassis.deciding.commands import Origin, Outcome, Write, body_digest, command_id
 from chassis.deciding.decider import Aggregate, On, S
+from chassis.running.answering import Patience
 from chassis.running.auth import Caller
 from chassis.running.problems import Problem, later
 from chassis.running.service import ANYONE, FOUNDER, TOKEN
@@ -54,7 +55,9 @@ def refuse_unknown(value: Any) -> None:
 class Ctx:
     """One request: the caller as this service knows them, and everything a handler may do."""
 
-    def __init__(self, request: Request, runtime: Runtime, caller: Caller, scope: str, body: bytes) -> None:
+    def __init__(
+        self, request: Request, runtime: Runtime, caller: Caller, scope: str, body: bytes, patience: Patience
+    ) -> None:
         self.request = request
         self.caller = caller
         self.scope = scope
@@ -63,6 +66,7 @@ class Ctx:
         self.latest = runtime.latest
         self.cuts = runtime.erasing.cuts
         self._runtime = runtime
+        self._patience = patience
         key = request.headers.get("Idempotency-Key")
         if key is not None and not _KEY.match(key):
             raise Problem(400, "idempotency-key", "Idempotency-Key must be 1 to 200 visible ASCII characters")
@@ -131,7 +135,11 @@ class Ctx:
 
     async def all_heard(self) -> None:
         """Wait until this service has heard everything that was said before this request; 503 where that takes long."""
-        await self._runtime.wait_until_all_heard()
+        self._patience.end()
+        try:
+            await self._runtime.wait_until_all_heard()
+        finally:
+            self._patience.begin()
 
     def answer(self, outcome: Outcome, status: int = 200, **fields: Any) -> Response:
         """The answer to a command: what it made, and how to ask for its effects (`Counterpoint-After`).
@@ -151,13 +159,22 @@ class Ctx:
         return Problem(404, "not-found", f"there is no such {what} here")
 
 
-async def context(request: Request) -> Ctx:
+async def context(request: Request) -> AsyncIterator[Ctx]:
     """Verify the token, recognise the caller, check the policy, and wait for what the caller has already seen."""
     runtime: Runtime = request.app.state.runtime
+    patience = request.scope["patience"] = Patience(runtime.settings.answer_seconds)
+    patience.begin()
+    try:
+        yield await _context(request, runtime, patience)
+    finally:
+        patience.end()
+
+
+async def _context(request: Request, runtime: Runtime, patience: Patience) -> Ctx:
     token = await runtime.tokens.verify(request.headers.get("Authorization"))
     scope = str(request.path_params.get("program", ORG))
     allowed = runtime.service.policy[request.scope["route"].name]
-    await runtime.wait_until_seen(request.headers.get(AFTER))
+    await runtime.wait_until_seen(",".join(request.headers.getlist(AFTER)))
     caller = Caller(token)
     if scope != ORG:
         caller = await runtime.service.directory.find(token, scope, runtime.inbox.reader)
@@ -167,7 +184,7 @@ async def context(request: Request) -> Ctx:
         if caller.person is None and FOUNDER not in allowed:
             raise Problem(403, "forbidden", "nobody in this program has your token's subject")
         raise Problem(403, "forbidden", f"this is for: {', '.join(sorted(allowed))}")
-    return Ctx(request, runtime, caller, scope, await request.body())
+    return Ctx(request, runtime, caller, scope, await request.body(), patience)
 
 
 def _may(caller: Caller, allowed: frozenset[str], founders: frozenset[str]) -> bool:

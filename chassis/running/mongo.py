@@ -6,10 +6,11 @@ import asyncio
 import secrets
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
+import pymongo
 from bson.codec_options import CodecOptions
 from bson.errors import BSONError
 from motor.motor_asyncio import AsyncIOMotorClient
@@ -33,6 +34,7 @@ __all__ = [
     "WriteFailed",
     "in_short",
     "is_transient",
+    "within",
 ]
 
 Document = dict[str, Any]
@@ -46,8 +48,18 @@ _CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
 _UNAUTHORIZED = 13
 _APP = "counterpoint "
 _LOOK_AGAIN = 0.05
+_CLOSE = 0.5
 _LARGEST_COMMAND = 12 * 1024 * 1024
 _NOT_ROUND_TRIPS = frozenset({"hello", "ping", "isMaster", "endSessions", "saslStart", "saslContinue", "getMore"})
+
+
+def within(seconds: float) -> AbstractContextManager[None]:
+    """Bound all that is asked of the database in the block together: what has no answer by then raises a PyMongoError.
+
+    A server that hangs would otherwise be waited for until the driver's own monitor gives it up. A block within
+    another can only be shorter.
+    """
+    return pymongo.timeout(seconds)
 
 
 class WriteFailed(Exception):
@@ -98,6 +110,7 @@ class Database:
         self._motor = driver == "motor"
         client: Any = AsyncIOMotorClient if self._motor else AsyncMongoClient
         self._looking: asyncio.Task[int] | None = None
+        self._abandoned: list[Mapping[str, Any]] = []
         self.client: Any = client(
             uri,
             maxPoolSize=concurrency + 8,
@@ -192,12 +205,14 @@ class Database:
                 await starting
             try:
                 yield s
-            except BaseException:
+                await self._commit(s)
+            except BaseException as error:
+                if own and isinstance(error, ConnectionFailure | asyncio.CancelledError):
+                    self._abandoned.append(s.session_id)  # perhaps nobody can tell the server that it is over
                 if s.in_transaction:
                     with suppress(PyMongoError):  # the first error says more
                         await s.abort_transaction()
                 raise
-            await self._commit(s)
         finally:
             if own:
                 await s.end_session()
@@ -218,6 +233,7 @@ class Database:
     async def end_dead_transactions(self) -> int:
         """End the open transactions of processes of this user that have no connection left; answers how many.
 
+        And those that this process had to give up when its own connection was lost.
         The server ends none because its process is gone: it would hold its locks until its time is over. Every
         connection tells whose it is, and a process that lives has one. Whoever asks meanwhile shares the answer.
         """
@@ -227,6 +243,9 @@ class Database:
         return await asyncio.shield(self._looking)
 
     async def _end_dead(self) -> int:
+        if abandoned := self._abandoned[:100]:
+            await self.client.admin.command("killSessions", abandoned)
+            del self._abandoned[: len(abandoned)]
         dead = await self._dead()
         if dead:
             await asyncio.sleep(_LOOK_AGAIN)  # one look is no single moment: a process may just be starting
@@ -285,11 +304,16 @@ class Database:
         """A change stream over a collection's inserts; use with `async with await_if_needed(...)`."""
         return self.collection(collection).watch([{"$match": {"operationType": "insert"}}], max_await_time_ms=1000)
 
+    async def ping(self) -> None:
+        """Raise a PyMongoError where no primary answers."""
+        await self.client.admin.command("ping")
+
     async def close(self) -> None:
-        """Close all connections."""
-        closing = self.client.close()
-        if closing is not None:
-            await closing
+        """Close all connections. A server that hangs is not waited for."""
+        with within(_CLOSE):
+            closing = self.client.close()
+            if closing is not None:
+                await closing
 
 
 def in_short(error: BaseException) -> str:

@@ -13,10 +13,12 @@ from starlette.exceptions import HTTPException
 
 from chassis.deciding.commands import Conflict, KeyReused, Stale
 from chassis.deciding.decider import Refused
-from chassis.running.auth import BadToken
+from chassis.receiving.consumer import KafkaError
+from chassis.running.auth import BadToken, NoKeys
 from chassis.running.mongo import PyMongoError
 from contracts.catalog import NewerVersion
 
+AGAIN = "repeat the request, a command with its Idempotency-Key: whether it was done is not known"
 TYPE = "urn:counterpoint:problem:"
 _log = logging.getLogger("counterpoint.http")
 
@@ -84,15 +86,19 @@ def install(app: FastAPI) -> None:
                 return Problem(error.status_code, _CODES.get(error.status_code, "http-error"), str(error.detail))
             case PyMongoError():
                 _log.warning("the database did not answer: %s", type(error).__name__)
-                return later("database-unavailable", "the database does not answer at the moment", 2)
+                return later("database-unavailable", f"the database does not answer at the moment; {AGAIN}", 2)
+            case KafkaError():
+                return later("kafka-unavailable", "Kafka does not answer at the moment", 2)
+            case NoKeys():
+                return later("issuer-unavailable", str(error), 5)
         _log.exception("unexpected", exc_info=error)
-        return Problem(500, "unexpected", "something went wrong on our side; nothing was written")
+        return Problem(500, "unexpected", f"something went wrong on our side; {AGAIN}")
 
     async def handle(_: Request, error: Exception) -> JSONResponse:
         return to_problem(error).response()
 
     handled = (Problem, Refused, Stale, KeyReused, Conflict, BadToken, RequestValidationError, HTTPException)
-    for kind in (*handled, NewerVersion, PyMongoError, Exception):
+    for kind in (*handled, NoKeys, NewerVersion, PyMongoError, KafkaError, Exception):
         app.add_exception_handler(kind, handle)
 
 

@@ -6,18 +6,42 @@ import asyncio
 import contextlib
 import logging
 import os
+import socket
 import sys
+import threading
 from collections.abc import AsyncIterator
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
 
 from chassis.running import health, once, operators, problems, rebuilding, telemetry
+from chassis.running.answering import InTime
 from chassis.running.runtime import Runtime
 from chassis.running.service import Service
 from chassis.running.settings import Role, Settings
 from chassis.running.tracing import Tracing
+
+FLUSH_SECONDS = 1.5
+
+
+class Server(uvicorn.Server):
+    """Stops hearing at the moment it stops listening, so that both have the whole time, and ends with code 0."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._app = app
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Remember to end. Uvicorn's own would send the signal again at the end, and the process would die of it."""
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close the listening socket, answer what is in flight, stop the runtime."""
+        runtime: Runtime = self._app.state.runtime
+        runtime.begin_to_stop()
+        await super().shutdown(sockets)
 
 
 def build(service: Service, settings: Settings) -> FastAPI:
@@ -49,6 +73,7 @@ def build(service: Service, settings: Settings) -> FastAPI:
     if settings.role is not Role.relay:
         app.include_router(operators.router)
     problems.install(app)
+    app.add_middleware(InTime)
     app.add_middleware(Tracing)
     return app
 
@@ -77,12 +102,18 @@ def run(service: Service) -> None:
     if settings.role is Role.rebuild:
         sys.exit(asyncio.run(rebuilding.main(Runtime(service, settings))))
     provider = telemetry.setup(service.name, settings.role, settings.spans_file)
-    uvicorn.run(
-        build(service, settings),
+    app = build(service, settings)
+    config = uvicorn.Config(
+        app,
         host=settings.http_host,
         port=settings.http_port,
         log_config=None,
         access_log=False,
-        timeout_graceful_shutdown=5,
+        timeout_graceful_shutdown=6,
     )
-    provider.shutdown()
+    Server(config, app).run()
+    flushing = threading.Thread(target=provider.shutdown, daemon=True)
+    flushing.start()
+    flushing.join(FLUSH_SECONDS)
+    logging.shutdown()
+    os._exit(0)  # a thread of the driver that waits for a server which hangs would hold the process up

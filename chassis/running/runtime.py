@@ -6,6 +6,7 @@ import asyncio
 import gc
 import hashlib
 import hmac
+import math
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -44,11 +45,13 @@ from chassis.running.problems import later
 from chassis.running.service import Service
 from chassis.running.settings import Role, Settings
 from chassis.running.telemetry import METRICS
+from chassis.running.watch import Watch
 from contracts.streams import Audience, parts
 
 STALLED_SECONDS = 60.0
 REPORT_SECONDS = 5.0
 REMEMBER_SECONDS = 30.0
+LAST_SECONDS = 2.0
 
 
 class Runtime:
@@ -86,7 +89,11 @@ class Runtime:
         self.parts = Parts("database", "kafka")
         self.runner = Runner(self, sweep_seconds=settings.sweep_seconds)
         self.following = Following(settings, self.parts, self.versions, service.folds, self.inbox_of, self.runner.run)
-        self._arrivals = Arrivals(settings, self.following)
+        self._arrivals = Arrivals(settings, self.following, lambda: self.parts.stopping)
+        self._watch = Watch(self.database, settings.kafka_bootstrap)
+        self._was_ready = False
+        self._hearing: asyncio.Task[None] | None = None
+        self._stop_by = math.inf
 
     def _open(self, uri: str) -> Database:
         return Database(
@@ -191,6 +198,7 @@ class Runtime:
         if role.does(Role.worker):
             self.parts.for_ever("newer", self.following.read_again)
         self.parts.for_ever("figures", self._report)
+        self.parts.for_ever("watch", self._watch.run)
         settle()
 
     async def _compare(self) -> None:
@@ -250,23 +258,51 @@ class Runtime:
         await topics.verify(self.settings.kafka_bootstrap, own, self.settings.partitions)
 
     def waiting_for(self) -> list[str]:
-        """What is missing before this process is ready; empty when it is."""
-        waiting = set(self.parts.waiting)
-        if self.following.listens and not (self.following.consumer and self.following.consumer.assigned):
-            waiting.add("partitions")
+        """What is missing before this process can do its work; empty when it is ready."""
+        waiting = self._missing() - set(self.without())
+        self._was_ready = self._was_ready or not waiting
         return sorted(waiting)
+
+    def without(self) -> list[str]:
+        """What is missing and not needed for answering requests: what Kafka is for, once it has all been there."""
+        if not self._was_ready or not self.settings.role.does(Role.api):
+            return []
+        return sorted(self._missing() & {"kafka", "subscription", "partitions"})
+
+    def _missing(self) -> set[str]:
+        missing = self.parts.waiting | self._watch.away
+        if self.following.listens and not (self.following.consumer and self.following.consumer.assigned):
+            missing.add("partitions")
+        return missing
 
     def stalled(self) -> list[str]:
         """Parts that have not even tried anything for a minute."""
         now = asyncio.get_running_loop().time()
-        tried = {"relay": self.relay.attempted, "tasks": self.runner.attempted}
-        return [name for name, at in tried.items() if at and now - at > STALLED_SECONDS]
+        idle = {
+            "relay": self.relay.attempted and now - self.relay.attempted,
+            "tasks": self.runner.attempted and now - self.runner.attempted,
+            "inbox": self.following.consumer.idle_seconds if self.following.consumer else 0.0,
+        }
+        return [name for name, seconds in idle.items() if seconds > STALLED_SECONDS]
+
+    def begin_to_stop(self) -> None:
+        """Take on nothing new, and finish the batch and tasks in hand, while requests in flight are answered."""
+        if self._hearing is None:
+            self.parts.stop("start", "versions", "watch")
+            self._stop_by = asyncio.get_running_loop().time() + self.settings.stop_seconds
+            self.runner.finish()
+            self._hearing = asyncio.create_task(self.following.stop_hearing())
 
     async def stop(self) -> None:
-        """Finish the batch in hand, publish what is left, close; in parallel where that is safe."""
-        stopping = self.parts.cancel()
-        await self.following.stop_hearing()
-        await stopping
+        """Finish the batch and the tasks in hand, publish what is left, close. What hangs is not waited for long."""
+        clock = asyncio.get_running_loop().time
+        self.begin_to_stop()
+        assert self._hearing is not None
+        await self.parts.ended("tasks", seconds=self._stop_by - LAST_SECONDS - clock())
+        self.relay.finish(LAST_SECONDS)
+        await self.parts.ended("relay", seconds=LAST_SECONDS + 1.5)
+        await asyncio.wait({self._hearing}, timeout=max(0.0, self._stop_by + LAST_SECONDS - clock()))
+        await self.parts.cancel()
         for database in {self.database, self._relays}:
             await database.close()
 

@@ -60,6 +60,7 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(default=10.0, gt=0)
     beat_seconds: float = Field(default=3600.0, gt=0)
     own_write_seconds: float = Field(default=2.0, gt=0)
+    answer_seconds: float = Field(default=5.0, gt=0)
     all_heard_seconds: float = Field(default=10.0, gt=0)
     stop_seconds: float = Field(default=8.0, gt=0)
 

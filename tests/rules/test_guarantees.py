@@ -13,9 +13,9 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "guarantees.md"
 GUARANTEES = [f"G{n}" for n in range(1, 13)]
 OTHERS = ["people", "running"]
-NOT_PROMISED_YET = {"G10"}
+NOT_PROMISED_YET: set[str] = set()
 """Rows without a proof, said so on the page; to be empty."""
-WITHOUT_A_FAULT = {"G11"}
+WITHOUT_A_FAULT: set[str] = set()
 """Rows whose tests no planted fault has shown to fail; to be empty."""
 
 
