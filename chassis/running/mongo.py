@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -91,14 +91,25 @@ class RoundTrips(CommandListener):
 
 
 class Database:
-    """One service's database; all writes are at majority. `gate` bounds concurrent commands, first come first."""
+    """One service's database; all writes are at majority. `gate` bounds concurrent commands, first come first.
 
-    def __init__(self, uri: str, name: str, *, driver: str = "motor", concurrency: int = 16) -> None:
+    `client` is the class of a client to use instead of the driver's; it answers as Motor's does.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        name: str,
+        *,
+        driver: str = "motor",
+        concurrency: int = 16,
+        client: Callable[..., Any] | None = None,
+    ) -> None:
         self.round_trips = RoundTrips()
         self._motor = driver == "motor"
-        client: Any = AsyncIOMotorClient if self._motor else AsyncMongoClient
+        made_by: Any = client or (AsyncIOMotorClient if self._motor else AsyncMongoClient)
         self._looking: asyncio.Task[int] | None = None
-        self.client: Any = client(
+        self.client: Any = made_by(
             uri,
             maxPoolSize=concurrency + 8,
             event_listeners=[self.round_trips],
