@@ -16,7 +16,7 @@ from opentelemetry.trace import Span, SpanKind
 
 from chassis.deciding.journal import COLLECTION, Commit
 from chassis.distributing.latest import LatestStore
-from chassis.distributing.producer import Outgoing, Producer
+from chassis.distributing.producer import Outgoing, Sender
 from chassis.distributing.slots import partition_of
 from chassis.running.mongo import SNAPSHOT_READ, Database, Document
 from chassis.running.telemetry import METRICS, is_sampled, start, traceparent_of
@@ -53,7 +53,7 @@ class Relay:
         catalog: Catalog,
         database: Database,
         latest: LatestStore,
-        connect: Callable[[], Producer],
+        connect: Callable[[], Sender],
         *,
         now: Callable[[], datetime],
         partitions: int,
@@ -73,7 +73,7 @@ class Relay:
         self._lease_ms = int(lease_seconds * 1000)
         self._watch = watch
         self._owner = secrets.token_hex(8)
-        self._producer: Producer | None = None
+        self._producer: Sender | None = None
         self._woken = asyncio.Event()
         self._begin = 0
         self._marking: asyncio.Task[None] | None = None
@@ -188,7 +188,7 @@ class Relay:
         if marking is not None:
             await marking
 
-    async def _send(self, producer: Producer, lane: Lane, commits: list[Commit]) -> int:
+    async def _send(self, producer: Sender, lane: Lane, commits: list[Commit]) -> int:
         spans = [_span(commit, lane) for commit in commits]
         records = [
             record for commit, span in zip(commits, spans, strict=True) for record in self._records(commit, span)
@@ -290,7 +290,7 @@ class Relay:
 
     # -- connection and lease ---------------------------------------------------------------------------------------
 
-    async def _connected(self) -> Producer:
+    async def _connected(self) -> Sender:
         if self._producer is None:
             producer = self._connect()
             await producer.start()

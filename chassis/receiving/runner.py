@@ -263,11 +263,12 @@ class Runner:
 
     async def _now(self) -> datetime:
         """The database's clock, so that all processes agree, plus what the local stack has travelled."""
-        real = datetime.now(tz=self._runtime.clock.now().tzinfo)
+        clock = self._runtime.clock
+        real = clock.now() - clock.offset
         if self.attempted - self._skew_at >= _CLOCK_CHECK or self._skew_at < 0:
             self._skew = await self._runtime.database.now() - real
             self._skew_at = self.attempted
-        return real + self._skew + self._runtime.clock.offset
+        return real + self._skew + clock.offset
 
     async def figures(self) -> dict[str, Any]:
         """How many rows are due and parked, and how many seconds late the oldest is."""

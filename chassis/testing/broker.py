@@ -58,6 +58,10 @@ class MemoryBroker:
         await self._caller.ask(lambda: None, KafkaConnectionError)
         self._subscriber.start()
 
+    def evict(self) -> bool:
+        """Let its group take it for dead, which it is not told; whether it was a member."""
+        return self._subscriber is not None and self._subscriber.consumer.evict()
+
     async def stop(self) -> None:
         """Finish the batch in hand, if that takes not too long, and leave the group."""
         if self._subscriber is not None:
@@ -129,9 +133,11 @@ class MemoryConsumer:
         self._left = True
         self._group.leave(self)
 
-    def evict(self) -> None:
+    def evict(self) -> bool:
         """Not heard of for too long: the others share what it has, and it does not know."""
+        was = self in self._group.members
         self._group.leave(self)
+        return was
 
     async def give_up(self) -> None:
         if self.caller.dead:

@@ -302,6 +302,7 @@ class Store:
 
     def _install(self, kept: Kept, id_: Any, version: Version) -> None:
         version = Version(self._at, version.doc, version.raw)
+        self.seen[f"{kept.name} {'kept' if version.raw else 'removed'}"] += 1
         past = kept.past.setdefault(id_, [])
         for index, key in kept.keys_of(past[-1].doc) if past else ():
             kept.unique[index].pop(key, None)
