@@ -111,6 +111,15 @@ class Process:
         self.runner.attempted = asyncio.get_running_loop().time()
         return await self.runner.sweep()
 
+    async def do_all_tasks(self) -> None:
+        """Do what is due, and what that lets go on."""
+        woken = self.runner._woken
+        woken.set()
+        while woken.is_set():
+            woken.clear()
+            await self.do_tasks()
+            await asyncio.gather(*self.runner._jobs.values(), return_exceptions=True)
+
     async def stop(self) -> None:
         """End as a process does that is told to."""
         for job in self.runner._jobs.values():

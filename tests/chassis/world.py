@@ -277,13 +277,18 @@ class World:
         await self.step_mend(0, 0)
         await self.revive()
         for n in range(rounds):
-            if await self._at_rest():
+            await self.settle()
+            left = await self.left()
+            if not any(left.values()):
                 break
-            for process in self.processes:
-                self.begin_task("relay", process.sweep())
+            if left["pending"]:
+                for process in self.processes:
+                    self.begin_task("relay", process.sweep())
             for hearer in self.hearers:
-                self.begin_task("operator", hearer.resuming.retry_all())
-                self.begin_task("tasks", hearer.do_tasks())
+                if left["parked"] or n > rounds // 2:
+                    self.begin_task("operator", hearer.resuming.retry_all())
+                if left["tasks"]:
+                    self.begin_task("tasks", hearer.do_all_tasks())
             await self.settle()
             await self.revive()
             self.travelled += timedelta(minutes=2)
@@ -299,10 +304,6 @@ class World:
         """Wait until what was begun has ended."""
         while self._going:
             await asyncio.wait(self._going)
-
-    async def _at_rest(self) -> bool:
-        await self.settle()
-        return not any((await self.left()).values())
 
     async def left(self) -> dict[str, Any]:
         """What is left to do, by kind."""
