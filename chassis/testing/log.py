@@ -132,4 +132,3 @@ class Group:
         for n, member in enumerate(members):
             mine = [p for i, p in enumerate(places) if i % len(members) == n and p[0] in member.topics]
             member.receive(mine)
-

@@ -296,7 +296,9 @@ class MemoryCollection:
 
     async def index_information(self) -> Document:
         def look(_: Any) -> Document:
-            return {k: {**v, "key": list(v["key"].items())} for k, v in self._store.collection(self.name).indexes.items()}
+            return {
+                k: {**v, "key": list(v["key"].items())} for k, v in self._store.collection(self.name).indexes.items()
+            }
 
         return await self._ask("listIndexes", look, None)
 

@@ -1,4 +1,4 @@
-"""How requests of processes reach servers in memory: they take a while, get lost, arrive late, and outlive who asked."""
+"""How requests reach servers in memory: they take a while, get lost, arrive late, and outlive who asked."""
 
 from __future__ import annotations
 

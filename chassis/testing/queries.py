@@ -104,10 +104,11 @@ def changed(doc: Document, update: Mapping[str, Any] | Sequence[Document], now: 
         ((name, fields),) = [item for stage in update for item in stage.items()]
         if name != "$set":
             raise NotImplementedError(name)
-        return _copy(doc) | {field: evaluate(value, doc, now) for field, value in fields.items()}
+        made: Document = _copy(doc)
+        return made | {field: evaluate(value, doc, now) for field, value in fields.items()}
     if not update or not next(iter(update)).startswith("$"):
         return {"_id": doc["_id"]} | dict(update) if "_id" in doc else dict(update)
-    made: Document = _copy(doc)
+    made = _copy(doc)
     for name, fields in update.items():
         if name == "$setOnInsert" and not new:
             continue

@@ -1,4 +1,4 @@
-"""A database in memory that behaves as MongoDB does: unique keys, and transactions on snapshots that meet in conflicts."""
+"""A database in memory as MongoDB has it: unique keys, and transactions on snapshots that conflict."""
 
 from __future__ import annotations
 

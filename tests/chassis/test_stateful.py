@@ -1,4 +1,4 @@
-"""Whatever goes wrong, and in whatever order: the real parts of the chassis on servers in memory keep what they promise."""
+"""Whatever goes wrong, in whatever order: the real parts of the chassis keep what they promise."""
 
 from __future__ import annotations
 

@@ -40,7 +40,9 @@ async def _journal(process: Process) -> Journal:
     for doc in docs:
         by_stream.setdefault(doc["stream"], []).append(doc)
     for stream, these in by_stream.items():
-        assert not check_stream(stream, these, process.service.catalog), check_stream(stream, these, process.service.catalog)
+        assert not check_stream(stream, these, process.service.catalog), check_stream(
+            stream, these, process.service.catalog
+        )
         found[stream] = [Commit.from_document(doc) for doc in these]
     return found
 
@@ -75,7 +77,9 @@ def _heard(records: Sequence[Record]) -> dict[str, list[tuple[Envelope, bytes]]]
     return heard
 
 
-def _everything_is_said_in_order(journal: Journal, heard: dict[str, list[tuple[Envelope, bytes]]], world: World) -> None:
+def _everything_is_said_in_order(
+    journal: Journal, heard: dict[str, list[tuple[Envelope, bytes]]], world: World
+) -> None:
     for stream, commits in journal.items():
         told = heard.get(stream, [])
         firsts = list(dict.fromkeys(e.version for e, _ in told))
@@ -102,7 +106,9 @@ async def _views_are_folds(world: World, hearer: Process, said: Journal, left_ou
     assert {d["_id"] for d in docs} == said.keys()
     for doc in docs:
         commits = said[doc["_id"]]
-        facts = [(f"{doc['_id']}@{c.first + n}", f) for c in commits for n, f in enumerate(c.facts(world.services.catalog))]
+        facts = [
+            (f"{doc['_id']}@{c.first + n}", f) for c in commits for n, f in enumerate(c.facts(world.services.catalog))
+        ]
         amounts = [f.amount for event, f in facts if event not in left_out]  # type: ignore[attr-defined]
         assert "parked" not in doc, doc
         found = (doc["v"], doc["digest"], doc["doc"]["amount"], doc["doc"]["facts"])
