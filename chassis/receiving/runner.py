@@ -33,6 +33,7 @@ ATTEMPTS = 12
 _LEASE = timedelta(seconds=10)
 _FOR_A_RELEASE = timedelta(seconds=1)
 """How long a row stays with a process that has died. In real time, whatever the travelled clock says."""
+_MILLISECOND = timedelta(milliseconds=1)
 _CLOCK_CHECK = 5.0
 
 _log = logging.getLogger("counterpoint.tasks")
@@ -204,11 +205,12 @@ class Runner:
         return True
 
     async def _claim(self, row: Document) -> bool:
-        real = await self._now() - self._runtime.clock.offset
-        free = [{"leased": None}, {"leased": {"$lt": real}}, {"owner": self._owner}]
+        # By the database's clock alone: a process whose own is set, and which then dies, must not keep a row for hours.
+        free = [{"owner": self._owner}, {"$expr": {"$lt": ["$leased", "$$NOW"]}}]
+        until = {"$dateAdd": {"startDate": "$$NOW", "unit": "millisecond", "amount": int(_LEASE / _MILLISECOND)}}
         claimed = await self._collection.update_one(
             {"_id": row["_id"], "state": "open", "$or": free},
-            {"$set": {"owner": self._owner, "leased": real + _LEASE}},
+            [{"$set": {"owner": self._owner, "leased": until}}],
         )
         return bool(claimed.matched_count)
 

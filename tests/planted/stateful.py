@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from chassis.deciding.commands import Commands
@@ -80,6 +81,15 @@ async def a_task_is_removed_first(self: Runner, row: Any, now: Any) -> bool:
     return await _ONE(self, row, now)
 
 
+async def leased_by_its_own_clock(self: Runner, row: Any) -> bool:
+    """Say until when a row is taken by a clock that somebody may set."""
+    real = await self._now() - self._runtime.clock.offset
+    free = [{"leased": None}, {"leased": {"$lt": real}}, {"owner": self._owner}]
+    until = {"$set": {"owner": self._owner, "leased": real + timedelta(seconds=10)}}
+    which = {"_id": row["_id"], "state": "open", "$or": free}
+    return bool((await self._collection.update_one(which, until)).matched_count)
+
+
 async def operators_meet_nobody(self: Resuming, once: Callable[[Any], Any]) -> Any:
     """Change what is parked outside any transaction."""
     await self._inbox.stay_live(None)
@@ -120,6 +130,7 @@ FAULTS = [
         property(a_task_without_an_identity),
     ),
     _fault("a-task-is-removed-first", "G3", "chassis/receiving/runner.py", Runner, "_one", a_task_is_removed_first),
+    _fault("leased-by-its-own-clock", "G3", "chassis/receiving/runner.py", Runner, "_claim", leased_by_its_own_clock),
     _fault("operators-meet-nobody", "G7", "chassis/receiving/resuming.py", Resuming, "_change", operators_meet_nobody),
     _fault("parts-by-themselves", "G3", "chassis/running/mongo.py", Database, "transaction", parts_by_themselves),
 ]
