@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import random
 from collections import Counter
+from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
@@ -59,6 +61,28 @@ def quiet() -> object:
     logging.disable(logging.CRITICAL)
     yield
     logging.disable(logging.NOTSET)
+
+
+@pytest.mark.guarantee("G3")
+def test_a_process_that_dies_keeps_its_task_for_seconds_whatever_its_clock_said() -> None:
+    async def left_by_the_dead() -> list[object]:
+        world = World(MemoryGround(0, SERVICES.topics), SERVICES, PACE)
+        await world.begin()
+        await world.step("command", 0, 1)
+        await asyncio.sleep(0.1)
+        await world.step("sweep", 0, 0)
+        await asyncio.sleep(1)
+        dies, lives = world.hearers
+        row = await lives.database.collection("tasks").find_one({"state": "open"})
+        await dies.do_tasks()
+        dies.clock.wrong = timedelta(minutes=20)
+        assert await dies.runner._claim(row)
+        dies.link.kill()
+        await asyncio.sleep(11)
+        await lives.do_all_tasks()
+        return list((await world.left())["tasks"])
+
+    assert run(left_by_the_dead()) == []
 
 
 @pytest.mark.guarantee("G1")

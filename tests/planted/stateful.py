@@ -130,7 +130,15 @@ FAULTS = [
         property(a_task_without_an_identity),
     ),
     _fault("a-task-is-removed-first", "G3", "chassis/receiving/runner.py", Runner, "_one", a_task_is_removed_first),
-    _fault("leased-by-its-own-clock", "G3", "chassis/receiving/runner.py", Runner, "_claim", leased_by_its_own_clock),
+    Fault(
+        "leased-by-its-own-clock",
+        "G3",
+        "chassis/receiving/runner.py",
+        lambda: setattr(Runner, "_claim", leased_by_its_own_clock),
+        (
+            "tests/chassis/test_stateful.py::test_a_process_that_dies_keeps_its_task_for_seconds_whatever_its_clock_said",
+        ),
+    ),
     _fault("operators-meet-nobody", "G7", "chassis/receiving/resuming.py", Resuming, "_change", operators_meet_nobody),
     _fault("parts-by-themselves", "G3", "chassis/running/mongo.py", Database, "transaction", parts_by_themselves),
 ]
