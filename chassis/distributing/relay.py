@@ -316,8 +316,7 @@ class Relay:
         """Commits of other processes: a change stream says so at once. Without it the sweep still finds them."""
         while True:
             try:
-                stream: Any = self._database.watch_inserts(COLLECTION)
-                async with stream:
+                async with self._database.watch_inserts(COLLECTION) as stream:
                     async for _ in stream:
                         self._woken.set()
             except Exception as error:

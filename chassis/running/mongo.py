@@ -292,9 +292,13 @@ class Database:
             kind = next(iter(command))
             raise WriteFailed(f"{kind} {command[kind]}: {answer['n']} of {wanted} written {_codes(answer)}")
 
-    def watch_inserts(self, collection: str) -> Any:
-        """A change stream over a collection's inserts; use with `async with await_if_needed(...)`."""
-        return self.collection(collection).watch([{"$match": {"operationType": "insert"}}], max_await_time_ms=1000)
+    @asynccontextmanager
+    async def watch_inserts(self, collection: str) -> AsyncIterator[Any]:
+        """A change stream over a collection's inserts."""
+        inserts = [{"$match": {"operationType": "insert"}}]
+        watching = self.collection(collection).watch(inserts, max_await_time_ms=1000)
+        async with watching if self._motor else await watching as stream:
+            yield stream
 
     async def close(self) -> None:
         """Close all connections."""
