@@ -40,7 +40,10 @@ class Waits(Exception):
 
 
 class Network:
-    """Between all processes and all servers. Travelling times are in seconds; all chance is drawn from `chance`."""
+    """Between all processes and all servers. Travelling times are in seconds; all chance is drawn from `chance`.
+
+    Only the way there takes time: between two effects of one process others have theirs all the same, and time is dear.
+    """
 
     def __init__(self, chance: Random, *, slowest: float = 0.002) -> None:
         self.chance = chance
@@ -48,7 +51,7 @@ class Network:
         self.seen: Counter[str] = Counter()
 
     def travel(self) -> float:
-        """How long one way takes."""
+        """How long a request is on its way."""
         return self.chance.random() * self.slowest
 
 
@@ -142,12 +145,12 @@ class Caller:
         late = network.travel() * 50
         match fault:
             case Fault.lost:
-                self._answer(answer, failure())
+                loop.call_later(network.travel(), _settle, answer, failure())
             case Fault.unanswered | Fault.half:
                 effect = half if fault is Fault.half and half else serve
                 loop.call_later(network.travel(), self._arrive, effect, answer, failure())
             case Fault.late:
-                self._answer(answer, failure())
+                loop.call_later(network.travel(), _settle, answer, failure())
                 loop.call_later(late, self._arrive, serve, None, None)
             case Fault.dies_before:
                 loop.call_later(network.travel(), self.die)
@@ -170,10 +173,7 @@ class Caller:
         if self.dead:
             self.network.seen["effects of the dead"] += not isinstance(found, Exception)
         elif answer is not None:
-            self._answer(answer, instead or found)
-
-    def _answer(self, answer: asyncio.Future[Any], found: Any) -> None:
-        asyncio.get_running_loop().call_later(self.network.travel(), _settle, answer, found)
+            _settle(answer, instead or found)
 
 
 def _settle(answer: asyncio.Future[Any], found: Any) -> None:

@@ -95,6 +95,10 @@ class MemoryGround:
         """Everything on the log."""
         return dict(self.log.places)
 
+    async def ends(self) -> dict[Place, int]:
+        """Where each partition ends."""
+        return {place: self.log.end(place) for place in self.log.places}
+
     async def append(self, place: Place, record: Outgoing) -> None:
         """Say something that was said before."""
         self.log.append(place, [record])

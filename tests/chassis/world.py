@@ -78,6 +78,7 @@ class Ground(Protocol):
     def now(self) -> datetime: ...
     def link(self, name: str) -> Any: ...
     async def records(self) -> dict[tuple[str, int], Sequence[Any]]: ...
+    async def ends(self) -> dict[tuple[str, int], int]: ...
     async def append(self, place: tuple[str, int], record: Outgoing) -> None: ...
     def counted(self) -> Counter[str]: ...
 
@@ -313,7 +314,7 @@ class World:
             for process in (writer, hearer)
             for doc in await process.database.collection("journal").find({"pending": True}).to_list(None)
         ]
-        ends = {place: kept[-1].offset + 1 for place, kept in (await self.ground.records()).items() if kept}
+        ends = await self.ground.ends()
         heard = set(hearer.inbox.topics)
         reached = await hearer.inbox.checkpoints()
         parked = await hearer.resuming.parked()
@@ -331,7 +332,7 @@ class World:
 
 STEPS = {
     "command": 9, "race": 2, "sweep": 9, "tasks": 5, "wait": 4, "fault": 6, "kill": 2, "stop": 1, "pause": 1,
-    "evict": 1, "repeat": 2, "poison": 2, "mend": 1, "retry": 1, "retry_all": 1, "drop": 1, "drop_task": 1, "jump": 1,
+    "evict": 1, "repeat": 2, "poison": 4, "mend": 1, "retry": 2, "retry_all": 1, "drop": 2, "drop_task": 1, "jump": 1,
 }  # fmt: skip
 """What may happen, and how often beside the others."""
 KINDS = tuple(name for name, weight in STEPS.items() for _ in range(weight))
