@@ -10,7 +10,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import count
-from typing import Any
 
 from opentelemetry.trace import Span, SpanKind
 
@@ -61,6 +60,7 @@ class Relay:
         lease_seconds: float = 10.0,
         beat_seconds: float = 3600.0,
         watch: bool = False,
+        page: int = PAGE,
     ) -> None:
         self._service = service
         self._catalog = catalog
@@ -72,6 +72,7 @@ class Relay:
         self._sweep_seconds = sweep_seconds
         self._lease_ms = int(lease_seconds * 1000)
         self._watch = watch
+        self._page = page
         self._owner = secrets.token_hex(8)
         self._producer: Sender | None = None
         self._woken = asyncio.Event()
@@ -139,10 +140,10 @@ class Relay:
             query["slot"] = {"$gte": began}
         else:
             await self._marked()
-        cursor = self._journal.find(query, batch_size=PAGE + 1).sort([("slot", 1), ("stream", 1), ("from", 1)])
-        docs = await cursor.limit(PAGE).to_list(None)
+        cursor = self._journal.find(query, batch_size=self._page + 1).sort([("slot", 1), ("stream", 1), ("from", 1)])
+        docs = await cursor.limit(self._page).to_list(None)
         self._begin = 0
-        if len(docs) == PAGE and docs[0]["slot"] < (last := docs[-1]["slot"]):
+        if len(docs) == self._page and docs[0]["slot"] < (last := docs[-1]["slot"]):
             docs = [d for d in docs if d["slot"] < last]
             self._begin = last
         METRICS.pending.set(len(docs))

@@ -69,7 +69,14 @@ class Process:
         self.contents = Contents(database, b"0" * 32)
         self.commands = Commands(service.catalog, self.journal, database, clock.now)
         self.relay = Relay(
-            service.name, service.catalog, database, self.latest, link.producer, now=clock.now, partitions=PARTITIONS
+            service.name,
+            service.catalog,
+            database,
+            self.latest,
+            link.producer,
+            now=clock.now,
+            partitions=PARTITIONS,
+            page=4,
         )
         self.versions = Versions(database, service.name, 1)
         self.inbox = Inbox(
