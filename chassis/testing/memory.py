@@ -17,7 +17,7 @@ from pymongo.errors import AutoReconnect, InvalidOperation, OperationFailure
 
 from chassis.running.mongo import Database
 from chassis.testing.network import Caller
-from chassis.testing.queries import Document
+from chassis.testing.queries import Document, reach
 from chassis.testing.store import LIFETIME, TRANSIENT, Store, Transaction, no_such_transaction
 
 T = TypeVar("T")
@@ -333,6 +333,12 @@ class MemoryCollection:
 
     async def count_documents(self, query: Mapping[str, Any], *, session: MemorySession | None = None) -> int:
         return await self._ask("aggregate", lambda t: len(self._store.find(self.name, query, t)), session)
+
+    async def distinct(self, field: str, query: Mapping[str, Any]) -> list[Any]:
+        def look(transaction: Transaction | None) -> list[Any]:
+            return list(dict.fromkeys(v for doc in self._store.find(self.name, query) for v in reach(doc, field)))
+
+        return await self._ask("distinct", look, None)
 
     async def insert_one(self, doc: Document, *, session: MemorySession | None = None) -> None:
         raw = encode(doc)

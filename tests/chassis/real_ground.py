@@ -24,7 +24,7 @@ from tests.integration.kit import now
 
 _PASSED_ON = {
     "find_one", "insert_one", "update_one", "update_many", "replace_one", "delete_one", "delete_many", "command",
-    "find_one_and_update", "find_one_and_delete", "count_documents", "to_list", "commit_transaction",
+    "find_one_and_update", "find_one_and_delete", "count_documents", "distinct", "to_list", "commit_transaction",
     "abort_transaction", "create_collection", "list_collection_names", "index_information", "create_indexes",
 }  # fmt: skip
 _WRAPPED = {"get_database", "get_collection", "__getitem__", "find", "sort", "limit", "hint", "aggregate"}

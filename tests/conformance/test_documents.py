@@ -170,6 +170,14 @@ async def test_order_limit_and_choice_of_fields(database: Database) -> None:
     assert await collection.find_one({"_id": "c"}, {"s": 1}) == {"_id": "c", "s": "x"}
 
 
+async def test_the_values_of_a_field_are_told_once_each(database: Database) -> None:
+    await database.insert("things", DOCS)
+    collection = database.collection("things")
+    assert sorted(await collection.distinct("s", {"n": {"$gte": 1}})) == ["x", "y"]
+    assert await collection.distinct("doc.pair", {"_id": "c"}) == ["one"]
+    assert await collection.distinct("s", {"at": {"$gt": AT + timedelta(days=1)}}) == []
+
+
 async def test_many_are_changed_or_removed_at_once(database: Database) -> None:
     await database.insert("things", DOCS)
     collection = database.collection("things")
