@@ -19,6 +19,7 @@ from chassis.distributing.latest import LatestStore
 from chassis.distributing.producer import Sender
 from chassis.distributing.relay import Relay
 from chassis.receiving.consumer import Consumer
+from chassis.receiving.erasing import Erasing
 from chassis.receiving.inbox import Inbox
 from chassis.receiving.resuming import Resuming
 from chassis.receiving.runner import Runner
@@ -79,6 +80,7 @@ class Process:
             page=4,
         )
         self.versions = Versions(database, service.name, 1)
+        self.erasing = Erasing(database, self.versions, service.states)
         self.inbox = Inbox(
             service.name, service.catalog, database, service.views, service.states, service.tasks, clock.now
         )
