@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test revert-tests chaos check bench catalog lock compose-smoke down clean
+.PHONY: help setup demo test nightly revert-tests chaos check bench catalog lock compose-smoke down clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -38,6 +38,11 @@ demo: $(READY) ## watch a whole program live through its story on a real Kafka a
 
 test: $(READY) ## run every test
 	@$(BIN)/python -m pytest
+
+nightly: $(READY) ## what takes too long for every change: the other driver, and ten times as many lives
+	@$(BIN)/python -m pytest -m nightly
+	@COUNTERPOINT_MONGO_DRIVER=pymongo $(BIN)/python -m pytest tests/integration
+	@COUNTERPOINT_TEST_EXAMPLES=10000 $(BIN)/python -m pytest tests/chassis/test_stateful.py
 
 revert-tests: $(READY) ## plant each fault of tests/planted and see that the tests of its guarantee fail
 	@$(BIN)/python -m tests.planted

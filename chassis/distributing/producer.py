@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from aiokafka import AIOKafkaProducer
 
@@ -23,6 +24,14 @@ class Outgoing:
     key: bytes
     value: bytes | None
     headers: Headers
+
+
+class Sender(Protocol):
+    """What a relay needs of a producer; see there."""
+
+    async def start(self) -> None: ...
+    async def send(self, topic: str, partition: int, records: Sequence[Outgoing]) -> None: ...
+    async def close(self) -> None: ...
 
 
 class Producer:

@@ -11,13 +11,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import count
-from typing import Any
 
 from opentelemetry.trace import Span, SpanKind
 
 from chassis.deciding.journal import COLLECTION, Commit
 from chassis.distributing.latest import LatestStore
-from chassis.distributing.producer import Outgoing, Producer
+from chassis.distributing.producer import Outgoing, Sender
 from chassis.distributing.slots import partition_of
 from chassis.running.mongo import SNAPSHOT_READ, Database, Document
 from chassis.running.telemetry import METRICS, is_sampled, start, traceparent_of
@@ -54,7 +53,7 @@ class Relay:
         catalog: Catalog,
         database: Database,
         latest: LatestStore,
-        connect: Callable[[], Producer],
+        connect: Callable[[], Sender],
         *,
         now: Callable[[], datetime],
         partitions: int,
@@ -62,6 +61,7 @@ class Relay:
         lease_seconds: float = 10.0,
         beat_seconds: float = 3600.0,
         watch: bool = False,
+        page: int = PAGE,
     ) -> None:
         self._service = service
         self._catalog = catalog
@@ -73,8 +73,9 @@ class Relay:
         self._sweep_seconds = sweep_seconds
         self._lease_ms = int(lease_seconds * 1000)
         self._watch = watch
+        self._page = page
         self._owner = secrets.token_hex(8)
-        self._producer: Producer | None = None
+        self._producer: Sender | None = None
         self._woken = asyncio.Event()
         self._begin = 0
         self._marking: asyncio.Task[None] | None = None
@@ -153,10 +154,10 @@ class Relay:
             query["slot"] = {"$gte": began}
         else:
             await self._marked()
-        cursor = self._journal.find(query, batch_size=PAGE + 1).sort([("slot", 1), ("stream", 1), ("from", 1)])
-        docs = await cursor.limit(PAGE).to_list(None)
+        cursor = self._journal.find(query, batch_size=self._page + 1).sort([("slot", 1), ("stream", 1), ("from", 1)])
+        docs = await cursor.limit(self._page).to_list(None)
         self._begin = 0
-        if len(docs) == PAGE and docs[0]["slot"] < (last := docs[-1]["slot"]):
+        if len(docs) == self._page and docs[0]["slot"] < (last := docs[-1]["slot"]):
             docs = [d for d in docs if d["slot"] < last]
             self._begin = last
         METRICS.pending.set(len(docs))
@@ -202,7 +203,7 @@ class Relay:
         if marking is not None:
             await marking
 
-    async def _send(self, producer: Producer, lane: Lane, commits: list[Commit]) -> int:
+    async def _send(self, producer: Sender, lane: Lane, commits: list[Commit]) -> int:
         spans = [_span(commit, lane) for commit in commits]
         records = [
             record for commit, span in zip(commits, spans, strict=True) for record in self._records(commit, span)
@@ -304,7 +305,7 @@ class Relay:
 
     # -- connection and lease ---------------------------------------------------------------------------------------
 
-    async def _connected(self) -> Producer:
+    async def _connected(self) -> Sender:
         if self._producer is None:
             producer = self._connect()
             await producer.start()
@@ -330,8 +331,7 @@ class Relay:
         """Commits of other processes: a change stream says so at once. Without it the sweep still finds them."""
         while True:
             try:
-                stream: Any = self._database.watch_inserts(COLLECTION)
-                async with stream:
+                async with self._database.watch_inserts(COLLECTION) as stream:
                     async for _ in stream:
                         self._woken.set()
             except Exception as error:

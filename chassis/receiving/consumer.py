@@ -49,9 +49,20 @@ class Lag:
 
 
 class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Feeds one inbox. Kafka's own committed offsets are for dashboards; nothing is read from them."""
+    """Feeds one inbox. Kafka's own committed offsets are for dashboards; nothing is read from them.
 
-    def __init__(self, inbox: Inbox, bootstrap: str, *, batch_records: int = 500, stop_seconds: float = 8.0) -> None:
+    `broker` is the class of a broker to use instead of FastStream's.
+    """
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        bootstrap: str,
+        *,
+        batch_records: int = 500,
+        stop_seconds: float = 8.0,
+        broker: Callable[..., Any] = KafkaBroker,
+    ) -> None:
         self._inbox = inbox
         self._states = {s.topic for s in inbox.states}
         self._ready: set[Place] = set()
@@ -60,9 +71,14 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._began = time.time()
         self._committed_at = 0.0
         self._stopping = False
+<<<<<<< HEAD
         self._started = False
         self._attempted = 0.0
         self._broker = KafkaBroker(
+=======
+        self.attempted = asyncio.get_running_loop().time()
+        self._broker = broker(
+>>>>>>> w-fakes
             bootstrap,
             apply_types=False,
             allow_auto_create_topics=False,
@@ -268,8 +284,9 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 await self._take(sorted(lost & mine))
 
     async def _commit_for_dashboards(self) -> None:
-        if time.monotonic() - self._committed_at > _COMMIT_EVERY:
-            self._committed_at = time.monotonic()
+        now = asyncio.get_running_loop().time()
+        if now - self._committed_at > _COMMIT_EVERY:
+            self._committed_at = now
             offsets = {TopicPartition(*p): o for p, o in self._inbox.offsets.items() if p in self._ready and o}
             try:
                 await self._kafka.commit(offsets)

@@ -59,13 +59,13 @@ class Resuming:
 
     async def parked(self) -> dict[str, list[Document]]:
         """Streams (why, since when, at which version, how many facts wait), records and tasks, longest first."""
-        streams = self._find(self._inbox.collection, PARKED_STREAM, "parked.since")
-        records = self._find(PARKED, {"kind": "record", "inbox": self._inbox.name}, "at")
-        tasks = self._find(TASKS, {"state": "parked"}, "parked_at")
+        streams = await self._find(self._inbox.collection, PARKED_STREAM, "parked.since")
+        records = await self._find(PARKED, {"kind": "record", "inbox": self._inbox.name}, "at")
+        tasks = await self._find(TASKS, {"state": "parked"}, "parked_at")
         return {
-            "streams": [{"stream": d["_id"], "seen": d["v"], **d["parked"]} for d in await streams],
-            "records": [{"record": _place(d), "reason": d["reason"], "since": _text(d["at"])} for d in await records],
-            "tasks": [_task(d) for d in await tasks],
+            "streams": [{"stream": d["_id"], "seen": d["v"], **d["parked"]} for d in streams],
+            "records": [{"record": _place(d), "reason": d["reason"], "since": _text(d["at"])} for d in records],
+            "tasks": [_task(d) for d in tasks],
         }
 
     async def show(self, stream: str) -> Document:

@@ -33,6 +33,7 @@ ATTEMPTS = 12
 _LEASE = timedelta(seconds=10)
 _FOR_A_RELEASE = timedelta(seconds=1)
 """How long a row stays with a process that has died. In real time, whatever the travelled clock says."""
+_MILLISECOND = timedelta(milliseconds=1)
 _CLOCK_CHECK = 5.0
 
 _log = logging.getLogger("counterpoint.tasks")
@@ -211,11 +212,12 @@ class Runner:
         return True
 
     async def _claim(self, row: Document) -> bool:
-        real = await self._now() - self._runtime.clock.offset
-        free = [{"leased": None}, {"leased": {"$lt": real}}, {"owner": self._owner}]
+        # By the database's clock alone: a process whose own is set, and which then dies, must not keep a row for hours.
+        free = [{"owner": self._owner}, {"$expr": {"$lt": ["$leased", "$$NOW"]}}]
+        until = {"$dateAdd": {"startDate": "$$NOW", "unit": "millisecond", "amount": int(_LEASE / _MILLISECOND)}}
         claimed = await self._collection.update_one(
             {"_id": row["_id"], "state": "open", "$or": free},
-            {"$set": {"owner": self._owner, "leased": real + _LEASE}},
+            [{"$set": {"owner": self._owner, "leased": until}}],
         )
         return bool(claimed.matched_count)
 
@@ -270,11 +272,12 @@ class Runner:
 
     async def _now(self) -> datetime:
         """The database's clock, so that all processes agree, plus what the local stack has travelled."""
-        real = datetime.now(tz=self._runtime.clock.now().tzinfo)
+        clock = self._runtime.clock
+        real = clock.now() - clock.offset
         if self.attempted - self._skew_at >= _CLOCK_CHECK or self._skew_at < 0:
             self._skew = await self._runtime.database.now() - real
             self._skew_at = self.attempted
-        return real + self._skew + self._runtime.clock.offset
+        return real + self._skew + clock.offset
 
     async def figures(self) -> dict[str, Any]:
         """How many rows are due and parked, and how many seconds late the oldest is."""

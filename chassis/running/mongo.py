@@ -5,8 +5,13 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import Counter
+<<<<<<< HEAD
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
+=======
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+>>>>>>> w-fakes
 from datetime import UTC, datetime
 from typing import Any
 
@@ -103,15 +108,30 @@ class RoundTrips(CommandListener):
 
 
 class Database:
-    """One service's database; all writes are at majority. `gate` bounds concurrent commands, first come first."""
+    """One service's database; all writes are at majority. `gate` bounds concurrent commands, first come first.
 
-    def __init__(self, uri: str, name: str, *, driver: str = "motor", concurrency: int = 16) -> None:
+    `client` is the class of a client to use instead of the driver's; it answers as Motor's does.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        name: str,
+        *,
+        driver: str = "motor",
+        concurrency: int = 16,
+        client: Callable[..., Any] | None = None,
+    ) -> None:
         self.round_trips = RoundTrips()
         self._motor = driver == "motor"
-        client: Any = AsyncIOMotorClient if self._motor else AsyncMongoClient
+        made_by: Any = client or (AsyncIOMotorClient if self._motor else AsyncMongoClient)
         self._looking: asyncio.Task[int] | None = None
+<<<<<<< HEAD
         self._abandoned: list[Mapping[str, Any]] = []
         self.client: Any = client(
+=======
+        self.client: Any = made_by(
+>>>>>>> w-fakes
             uri,
             maxPoolSize=concurrency + 8,
             event_listeners=[self.round_trips],
@@ -300,9 +320,13 @@ class Database:
             kind = next(iter(command))
             raise WriteFailed(f"{kind} {command[kind]}: {answer['n']} of {wanted} written {_codes(answer)}")
 
-    def watch_inserts(self, collection: str) -> Any:
-        """A change stream over a collection's inserts; use with `async with await_if_needed(...)`."""
-        return self.collection(collection).watch([{"$match": {"operationType": "insert"}}], max_await_time_ms=1000)
+    @asynccontextmanager
+    async def watch_inserts(self, collection: str) -> AsyncIterator[Any]:
+        """A change stream over a collection's inserts."""
+        inserts = [{"$match": {"operationType": "insert"}}]
+        watching = self.collection(collection).watch(inserts, max_await_time_ms=1000)
+        async with watching if self._motor else await watching as stream:
+            yield stream
 
     async def ping(self) -> None:
         """Raise a PyMongoError where no primary answers."""

@@ -36,6 +36,10 @@ FAULTS = [
         "G3",
         "chassis/receiving/folding.py",
         lambda: setattr(Folding, "_repeat", repeats_are_applied),
-        (*_TRACES, "tests/integration/test_hard_cases.py::test_a_repeat_at_a_new_offset_takes_effect_once"),
+        (
+            *_TRACES,
+            "tests/integration/test_hard_cases.py::test_a_repeat_at_a_new_offset_takes_effect_once",
+            "tests/chassis/test_stateful.py::test_whatever_goes_wrong_everything_takes_effect_once_and_in_order",
+        ),
     ),
 ]

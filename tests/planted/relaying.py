@@ -10,6 +10,7 @@ from tests.planted import Fault
 
 _HARMS = "chassis/distributing/relay.py"
 _TRACES = ("tests/model/test_relay_traces.py::test_the_model_accepts_what_real_relays_do",)
+_STATEFUL = "tests/chassis/test_stateful.py::test_whatever_goes_wrong_everything_takes_effect_once_and_in_order"
 _SEND = Relay._send
 
 
@@ -37,14 +38,14 @@ FAULTS = [
         "G1",
         _HARMS,
         lambda: setattr(Relay, "_send", mark_first),
-        (*_TRACES, "tests/chaos/test_steps.py::test_a_process_killed_at_any_step_loses_and_doubles_nothing"),
+        (*_TRACES, "tests/chaos/test_steps.py::test_a_process_killed_at_any_step_loses_and_doubles_nothing", _STATEFUL),
     ),
     Fault(
         "silence-taken-for-an-answer",
         "G2",
         _HARMS,
         lambda: setattr(Relay, "_send", take_silence_for_an_answer),
-        _TRACES,
+        (*_TRACES, _STATEFUL),
     ),
     Fault(
         "marks-are-not-waited-for",

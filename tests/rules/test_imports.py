@@ -22,10 +22,11 @@ HOMES = {
         "chassis/distributing/producer.py",
         "chassis/distributing/reading.py",
         "chassis/distributing/topics.py",
+        "chassis/testing/broker.py",
     },
     "motor": {"chassis/running/mongo.py"},
-    "pymongo": {"chassis/running/mongo.py"},
-    "bson": {"chassis/running/mongo.py"},
+    "pymongo": {"chassis/running/mongo.py", "chassis/testing/memory.py", "chassis/testing/store.py"},
+    "bson": {"chassis/running/mongo.py", "chassis/testing/memory.py", "chassis/testing/store.py"},
     "uvicorn": {"chassis/running/program.py"},
     "opentelemetry": {
         "chassis/running/telemetry.py",
