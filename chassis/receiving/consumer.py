@@ -71,14 +71,9 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._began = time.time()
         self._committed_at = 0.0
         self._stopping = False
-<<<<<<< HEAD
         self._started = False
         self._attempted = 0.0
-        self._broker = KafkaBroker(
-=======
-        self.attempted = asyncio.get_running_loop().time()
         self._broker = broker(
->>>>>>> w-fakes
             bootstrap,
             apply_types=False,
             allow_auto_create_topics=False,

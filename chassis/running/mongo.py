@@ -5,13 +5,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import Counter
-<<<<<<< HEAD
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, suppress
-=======
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
->>>>>>> w-fakes
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -126,12 +121,8 @@ class Database:
         self._motor = driver == "motor"
         made_by: Any = client or (AsyncIOMotorClient if self._motor else AsyncMongoClient)
         self._looking: asyncio.Task[int] | None = None
-<<<<<<< HEAD
         self._abandoned: list[Mapping[str, Any]] = []
-        self.client: Any = client(
-=======
         self.client: Any = made_by(
->>>>>>> w-fakes
             uri,
             maxPoolSize=concurrency + 8,
             event_listeners=[self.round_trips],
