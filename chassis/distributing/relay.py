@@ -10,11 +10,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import count
+from math import inf
 from typing import Any
 
 from opentelemetry.trace import Span, SpanKind
 
 from chassis.deciding.journal import COLLECTION, Commit
+from chassis.distributing import generations
+from chassis.distributing.generations import Generations
 from chassis.distributing.latest import LatestStore
 from chassis.distributing.producer import Outgoing, Producer
 from chassis.distributing.slots import partition_of
@@ -69,6 +72,8 @@ class Relay:
         self._connect = connect
         self._now = now
         self._partitions = partitions
+        self._generations = Generations({}, partitions)
+        self._leased_until = inf
         self._sweep_seconds = sweep_seconds
         self._lease_ms = int(lease_seconds * 1000)
         self._watch = watch
@@ -98,17 +103,18 @@ class Relay:
     async def run(self) -> None:
         """Relay for ever; cancel to stop. Raises what the database or Kafka raise: the caller starts it again."""
         loop = asyncio.get_running_loop()
-        leased_until = 0.0
+        self._leased_until = 0.0
         watching = asyncio.create_task(self._wake_on_inserts()) if self._watch else None
         try:
             while True:
                 self.attempted = loop.time()
-                if loop.time() > leased_until - self._lease_ms / 1000 * 2 / 3:
+                if loop.time() > self._leased_until - self._lease_ms / 1000 * 2 / 3:
                     asked = loop.time()
                     if not await self._lease():
                         await asyncio.sleep(min(1.0, self._lease_ms / 3000))
                         continue
-                    leased_until = asked + self._lease_ms / 1000
+                    self._leased_until = asked + self._lease_ms / 1000
+                    self._generations = await generations.live(self._database, self._partitions)
                 self._woken.clear()
                 if not await self.sweep():
                     # Not wait_for: before Python 3.12 it swallows a cancellation that meets the event.
@@ -141,6 +147,8 @@ class Relay:
             await self._marked()
         cursor = self._journal.find(query, batch_size=PAGE + 1).sort([("slot", 1), ("stream", 1), ("from", 1)])
         docs = await cursor.limit(PAGE).to_list(None)
+        if asyncio.get_running_loop().time() > self._leased_until:
+            return 0  # it stalled, and what is pending now may be for another generation of the topics
         self._begin = 0
         if len(docs) == PAGE and docs[0]["slot"] < (last := docs[-1]["slot"]):
             docs = [d for d in docs if d["slot"] < last]
@@ -157,7 +165,8 @@ class Relay:
         for commit in commits:
             topic = self._catalog.categories[parts(commit.stream)[1]].topic
             assert topic is not None, f"{commit.stream} is sealed and must never be pending"
-            lanes.setdefault((topic, partition_of(commit.stream, self._partitions)), []).append(commit)
+            to = self._generations.lane(topic)
+            lanes.setdefault((to.name, partition_of(commit.stream, to.partitions)), []).append(commit)
         producer = await self._connected()
         answers = await asyncio.gather(
             *(self._send(producer, lane, lane_commits) for lane, lane_commits in lanes.items()), return_exceptions=True
@@ -191,7 +200,9 @@ class Relay:
     async def _send(self, producer: Producer, lane: Lane, commits: list[Commit]) -> int:
         spans = [_span(commit, lane) for commit in commits]
         records = [
-            record for commit, span in zip(commits, spans, strict=True) for record in self._records(commit, span)
+            record
+            for commit, span in zip(commits, spans, strict=True)
+            for record in outgoing(self._service, commit, traceparent_of(span) if span else None)
         ]
         try:
             await producer.send(*lane, records)
@@ -205,34 +216,6 @@ class Relay:
                 if span:
                     span.end()
         return len(records)
-
-    def _records(self, commit: Commit, span: Span | None) -> list[Outgoing]:
-        key = commit.stream.encode()
-        hop = traceparent_of(span).encode() if span and traceparent_of(span) else None  # type: ignore[union-attr]
-        made = []
-        for n, event in enumerate(commit.events):
-            headers = to_headers(
-                Envelope(
-                    service=self._service,
-                    type=event.type,
-                    v=event.v,
-                    stream=commit.stream,
-                    version=commit.first + n,
-                    at=commit.at,
-                    digest=commit.digest,
-                    commit=commit.id,
-                    first=commit.first,
-                    last=commit.last,
-                    command=commit.command_id,
-                    correlation=commit.meta.correlation,
-                    causation=commit.meta.causation,
-                    traceparent=commit.meta.traceparent,
-                )
-            )
-            if hop:
-                headers[-1] = ("traceparent", hop)
-            made.append(Outgoing(key, event.data.encode(), headers))
-        return made
 
     async def _sweep_latest(self) -> int:
         await self._beat()
@@ -323,6 +306,35 @@ class Relay:
             except Exception as error:
                 _log.warning("the change stream ended: %s", type(error).__name__)
                 await asyncio.sleep(1)
+
+
+def outgoing(service: str, commit: Commit, hop: str | None = None) -> list[Outgoing]:
+    """The records of a commit; `hop` is the span they are sent in, where that is sampled."""
+    key = commit.stream.encode()
+    made = []
+    for n, event in enumerate(commit.events):
+        headers = to_headers(
+            Envelope(
+                service=service,
+                type=event.type,
+                v=event.v,
+                stream=commit.stream,
+                version=commit.first + n,
+                at=commit.at,
+                digest=commit.digest,
+                commit=commit.id,
+                first=commit.first,
+                last=commit.last,
+                command=commit.command_id,
+                correlation=commit.meta.correlation,
+                causation=commit.meta.causation,
+                traceparent=commit.meta.traceparent,
+            )
+        )
+        if hop:
+            headers[-1] = ("traceparent", hop.encode())
+        made.append(Outgoing(key, event.data.encode(), headers))
+    return made
 
 
 def _span(commit: Commit, lane: Lane) -> Span | None:
