@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from cli import running
+from cli.failure import FAILED
 from cli.screen import AsJson, as_json, out, progress, table
 
 Program = Annotated[
@@ -67,6 +68,20 @@ def show_round(round_id: RoundId, program: Program = None, json: AsJson = False)
     rows = [(name, value) for name, value in found.items() if not isinstance(value, list | dict)]
     out.print(table("", ("", "value"), rows))
     out.print(f"Not placed: {len(found.get('unplaced', ()))}")
+
+
+@round_.command("verify")
+def verify(round_id: RoundId, program: Program = None, json: AsJson = False) -> None:
+    """Check that a round's result is what it says and that nothing better exists; fails where it is not."""
+    found = _call("GET", program, f"/rounds/{round_id}/verification")
+    if json:
+        as_json(found)
+    elif found["proven"]:
+        out.print("Proven: the pairs keep every rule, and no other choice is better.")
+    else:
+        out.print("\n".join(found["wrong"]))
+    if not found["proven"]:
+        raise typer.Exit(FAILED)
 
 
 @round_.command("proposals")

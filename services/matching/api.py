@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
@@ -16,10 +17,12 @@ from contracts.matching import ConsentGiven, DeclineCause, PairDeclined, Release
 from contracts.profiles import profile_key
 from contracts.types import PairId, ProgramId, ProposalId, RoundId, Side
 from services.matching.asking import lapse, rules_of
+from services.matching.cohort import Cohort
 from services.matching.erasure import CUT, RESULT
 from services.matching.forming import form, pair_id, release
 from services.matching.freezing import INPUT, freeze
 from services.matching.pair import PAIR, Pair
+from services.matching.placing import Placement, check
 from services.matching.proposal import APPROVING, PROPOSAL, AnswerConsent, CloseProposal, Proposal, ReviewProposal
 from services.matching.round import ROUND, OpenRound, PublishRound, Round
 from services.matching.solver import VERSION
@@ -73,6 +76,22 @@ async def show_round(ctx: Context, program: ProgramId, round: RoundId) -> Respon
     whole = await ctx.documents.get(CUT, program, round) is None  # else somebody of its input was erased
     told = {"unplaced": unplaced, "reproducible": whole}
     return ctx.single(state.model_dump(mode="json", exclude={"program"}) | told, version)
+
+
+@router.get("/programs/{program}/rounds/{round}/verification")
+async def verify_round(ctx: Context, program: ProgramId, round: RoundId) -> dict[str, Any]:
+    """Check the kept result against the kept input and the facts: `wrong` is empty where nothing better exists."""
+    state, _ = await _round(ctx, program, round)
+    kept = [await ctx.documents.get(kind, program, round) for kind in (INPUT, RESULT)]
+    if state.state == "opened" or None in kept:
+        raise Refused("not-solved", "the round has no result yet; wait until it is solved")
+    if await ctx.documents.get(CUT, program, round) is not None:
+        raise Refused("not-reproducible", "somebody whom the round was computed from was erased; open another round")
+    cohort, placement = Cohort.model_validate(kept[0]), Placement.model_validate(kept[1])
+    wrong = await asyncio.to_thread(check, cohort, placement)
+    if (cohort.digest(), placement.certificate) != (state.input, state.certificate):
+        wrong.append("the facts of this round are about another input or another result")
+    return {"round": round, "proven": not wrong, "wrong": wrong}
 
 
 @router.get("/programs/{program}/rounds/{round}/proposals")

@@ -10,7 +10,8 @@ from contracts.types import Side
 from services.matching.arrays import obstacle, problem
 from services.matching.cohort import Candidate, Cohort, digest
 from services.matching.remaining import Left
-from services.matching.solver import TERMS, solve
+from services.matching.solver import TERMS, Certificate, Result, solve, verify
+from services.matching.solver.problem import Ints
 
 
 class Placed(BaseModel):
@@ -45,6 +46,8 @@ class Placement(BaseModel):
     placed: list[Placed]
     unplaced: list[Unplaced]
     total: int
+    value: int = 0
+    """What the pairs gain by the program's objective; results of solver 1 do not say it."""
     optimal: bool
     certificate: str
     mentor_prices: list[int]
@@ -72,11 +75,45 @@ def place(cohort: Cohort) -> Placement:
         unplaced=_unplaced(cohort.mentors, Side.mentor, {p.mentor for p in placed}, left)
         + _unplaced(cohort.executives, Side.executive, {p.executive for p in placed}, left),
         total=result.total,
+        value=certificate.value,
         optimal=certificate.value == certificate.bound,
-        certificate=digest({"input": cohort.digest(), "pairs": result.pairs.tolist(), "prices": prices}),
+        certificate=_sealed(cohort, result.pairs.tolist(), prices),
         mentor_prices=prices[0],
         executive_prices=prices[1],
     )
+
+
+def check(cohort: Cohort, placement: Placement) -> list[str]:
+    """What is wrong with a placement of this cohort, in words; nothing where it is proven that none is better. The file
+    that looks shares no code with the solver."""
+    cohort = cohort.in_order()
+    posed, _ = problem(cohort)
+    rows = [{c.person: row for row, c in enumerate(side)} for side in (cohort.mentors, cohort.executives)]
+    if any(p.mentor not in rows[0] or p.executive not in rows[1] for p in placement.placed):
+        return ["a pair has somebody who is not there"]
+    pairs = [[rows[0][p.mentor], rows[1][p.executive]] for p in placement.placed]
+    points = [[p.terms.get(Term(term), 0) for term in TERMS] for p in placement.placed]
+    prices = placement.mentor_prices, placement.executive_prices
+    if [len(side) for side in prices] != [len(cohort.mentors), len(cohort.executives)]:
+        return ["somebody has no price"]
+    wrong = verify(
+        posed,
+        Result(_table(pairs, 2), _table(points, len(TERMS)), placement.total),
+        Certificate(placement.value, placement.value, *(np.array(side, dtype=np.int64) for side in prices)),
+    )
+    if any(p.score != sum(p.terms.values()) for p in placement.placed):
+        wrong.append("a score is not the sum of its terms")
+    if placement.certificate != _sealed(cohort, pairs, prices):
+        wrong.append("the certificate is of another input or another result")
+    return wrong
+
+
+def _table(rows: list[list[int]], width: int) -> Ints:
+    return np.array(rows, dtype=np.int64).reshape(-1, width)
+
+
+def _sealed(cohort: Cohort, pairs: list[list[int]], prices: tuple[list[int], list[int]]) -> str:
+    return digest({"input": cohort.digest(), "pairs": pairs, "prices": prices})
 
 
 def _unplaced(candidates: list[Candidate], side: Side, placed: set[str], left: Left) -> list[Unplaced]:

@@ -10,6 +10,7 @@ _ANYONE = frozenset({ANYONE})
 POLICY: Policy = {
     "open_round": _COORDINATOR,
     "show_round": _COORDINATOR,
+    "verify_round": _COORDINATOR,
     "list_proposals": _COORDINATOR,
     "review_proposal": _COORDINATOR,
     "approve_rest": _COORDINATOR,

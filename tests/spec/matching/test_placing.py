@@ -9,7 +9,7 @@ import pytest
 from contracts.enrollment import Objective, Term
 from contracts.profiles import Channel
 from services.matching.cohort import Candidate
-from services.matching.placing import Placement, place
+from services.matching.placing import Placement, check, place
 from tests.spec.matching.people import an_id, candidate, cohort, office_hours
 
 ADA, BEN, OMAR, PIA = (an_id("pe", name) for name in ("ada", "ben", "omar", "pia"))
@@ -164,6 +164,27 @@ def test_the_order_of_people_and_of_rows_does_not_matter() -> None:
     assert one.digest() == other.digest()
     assert place(one) == place(other)
     assert place(one).optimal
+
+
+@pytest.mark.parametrize("objective", [Objective.most_people, Objective.most_pairs, Objective.best_pairs])
+def test_every_placement_is_proven_and_no_other_is(objective: Objective) -> None:
+    chance = random.Random(5)
+    people = cohort(crowd(chance, "mentor", 20), crowd(chance, "executive", 9), objective=objective)
+    found = place(people)
+    assert check(people, found) == []
+    assert check(people, Placement.model_validate_json(found.model_dump_json())) == []
+    one, *rest = found.placed
+    tampered = {
+        "not there": {"placed": [one.model_copy(update={"mentor": OMAR}), *rest]},
+        "no price": {"mentor_prices": found.mentor_prices[1:]},
+        "value": {"placed": rest, "total": found.total - one.score},
+        "points": {"total": found.total + 1},
+        "sum of its terms": {"placed": [one.model_copy(update={"score": one.score + 1}), *rest]},
+        "another input": {"certificate": "0" * 64},
+    }
+    for told, update in tampered.items():
+        assert any(told in wrong for wrong in check(people, found.model_copy(update=update))), told
+    assert check(people.model_copy(update={"mentors": people.mentors[1:]}), found) != []
 
 
 def test_another_input_has_another_digest() -> None:
