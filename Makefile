@@ -16,7 +16,8 @@ help: ## show this list
 
 setup: $(READY) ## make .venv from the locked, hashed requirements
 
-# uv, itself taken from the lock by pip with its hash, installs the rest: seconds instead of a minute.
+# uv, itself taken from the lock by pip with its hash, installs the rest: seconds instead of a minute. Compiled once here,
+# because every process of the stack would do it again where PYTHONDONTWRITEBYTECODE is set.
 $(READY): requirements/dev.txt pyproject.toml
 	@found=; for each in "$(PYTHON)" python3.14 python3.13 python3.12 python3.11; do \
 	  if "$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$each; break; fi; done; \
@@ -28,7 +29,7 @@ $(READY): requirements/dev.txt pyproject.toml
 	  awk '/^uv==/ {on = 1} on {print} on && !/\\$$/ {exit}' requirements/dev.txt > .venv/uv.txt; \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r .venv/uv.txt; \
 	fi
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-build-isolation --no-deps --editable .
 	@touch $@
 
