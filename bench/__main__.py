@@ -31,6 +31,7 @@ async def measure(runs: int) -> list[Figure]:
             ("relay", distributing.relay(running, folder, runs)),
             ("inbox, one fact a stream", receiving.inbox(running, folder, runs, 5000, 1)),
             ("inbox, six facts a stream", receiving.inbox(running, folder, runs, 1500, 6)),
+            ("inbox, with tasks", receiving.inbox(running, folder, runs, 5000, 1, tasks=True)),
             ("visible", receiving.visible(running, folder)),
             ("rebuild", rebuilding.rebuild(running, folder)),
         ):

@@ -19,7 +19,7 @@ from chassis.running.runtime import Runtime
 from local.servers import Servers
 
 
-async def relay(servers: Servers, folder: Path, runs: int, count: int = 12_000) -> list[Figure]:
+async def relay(servers: Servers, folder: Path, runs: int, count: int = 20_000) -> list[Figure]:
     """Facts through the relay, reading and marking included, one fact a commit.
 
     The floor makes the same records, with the same headers, and sends them with the same producer in batches of 500 to

@@ -5,46 +5,61 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
+from threading import Barrier
 from typing import Any
 
-from pymongo import ReplaceOne
+from bson import encode
+from bson.raw_bson import RawBSONDocument
+from pymongo import MongoClient, WriteConcern
 
 from bench.figures import Figure, Spent, beside, latencies, processor, spent
 from bench.world import BATCH, Bench, commit_of, origin, ready
 from chassis.deciding.journal import GENESIS, chain
-from chassis.receiving.records import Record
 from chassis.running.runtime import Runtime
 from chassis.running.settings import Role
 from contracts.envelope import Envelope, to_headers
 from local.servers import Servers
 
 
-async def inbox(servers: Servers, folder: Path, runs: int, streams: int, each: int) -> list[Figure]:
-    """Facts per second into views, in batches of 500, against a bare bulk write of the same documents."""
+async def inbox(
+    servers: Servers, folder: Path, runs: int, streams: int, each: int, *, tasks: bool = False
+) -> list[Figure]:
+    """Facts into views that are there already, in batches of 500; with `tasks` each fact calls for one.
+
+    The floor is what a store can take: two threads replace such views, encoded beforehand, as many in a transaction as
+    a batch changes, each with its checkpoint. It receives, validates, folds and looks up nothing, and writes no task.
+    """
     got: list[Spent] = []
     floor: list[float] = []
     trips: list[float] = []
     count = streams * each
     for _ in range(runs):
-        bench = Bench(servers, folder)
+        bench = Bench(servers, folder, echo=tasks)
         runtime = bench.runtime(bench.hearer)
         await runtime._prepare()
         records = [_Arrived(bench, s, v, n) for n, (s, v) in enumerate(_order(streams, each))]
         batches = [records[i : i + BATCH] for i in range(0, len(records), BATCH)]
+        there = streams // BATCH
         await runtime.inbox.take([(records[0].topic, 0)])
+        for batch in batches[:there]:
+            await runtime.inbox.apply(batch)
         before, began = runtime.database.round_trips.total, spent(servers)
-        for batch in batches:
+        for batch in batches[there:]:
             assert await runtime.inbox.apply(batch) == len(batch)
         got.append(spent(servers) - began)
         trips.append((runtime.database.round_trips.total - before) / count)
         views = await runtime.database.collection(runtime.inbox.collection).find().to_list(None)
-        assert len(views) == streams and all(d["v"] == each for d in views), "the views are not what was heard"
-        floor.append(count / await _bare(runtime.database, views, batches))
+        assert len(views) == streams and all(d["v"] == 1 + each for d in views), "the views are not what was heard"
+        await runtime.database.insert("bare", views)
+        floor.append(
+            count / await asyncio.to_thread(_bare, servers, bench.database(bench.hearer), views, BATCH // each)
+        )
         await runtime.inbox.close()
         await runtime.database.close()
-    name = f"inbox, {each} fact{'s' if each > 1 else ''} a stream"
+    name = f"inbox, {each} fact{'s' if each > 1 else ''} a stream{', each with a task' if tasks else ''}"
     return [
         beside(name, "facts/s", [count / s.seconds for s in got], floor),
         *processor(name, count, got),
@@ -105,21 +120,38 @@ async def _two_hundred_a_second(bench: Bench, writer: Runtime, hearer: Runtime, 
     return took[100:]
 
 
-async def _bare(database: Any, views: list[dict[str, Any]], batches: Sequence[Sequence[Record]]) -> float:
-    """Seconds to write the same documents, in the same batches, with nothing else around them."""
-    await database.create("bare")
-    bare = database.collection("bare")
-    by_stream = {d["_id"]: d for d in views}
-    began = time.perf_counter()
-    for batch in batches:
-        ids = dict.fromkeys((r.key or b"").decode() for r in batch)
-        await bare.bulk_write([ReplaceOne({"_id": i}, by_stream[i], upsert=True) for i in ids], ordered=False)
+def _bare(servers: Servers, database: str, views: Sequence[dict[str, Any]], each: int) -> float:
+    """Seconds in which two threads replace the views, `each` in a transaction, by others: the same cost nothing."""
+    encoded = [RawBSONDocument(encode({"q": {"_id": view["_id"]}, "u": view | {"v": 0}})) for view in views]
+    ready = Barrier(3)
+
+    def write(thread: int) -> None:
+        with MongoClient[dict[str, Any]](servers.mongo) as client, client.start_session() as session:
+            db = client.get_database(database, write_concern=WriteConcern("majority"))
+            db.checkpoint.insert_one({"_id": thread, "offset": 0})
+            mine = encoded[thread::2]
+            ready.wait()
+            for n in range(0, len(mine), each):
+                with session.start_transaction(write_concern=WriteConcern("majority")):
+                    db.checkpoint.update_one(
+                        {"_id": thread, "offset": n}, {"$set": {"offset": n + each}}, session=session
+                    )
+                    part = mine[n : n + each]
+                    done = db.command({"update": "bare", "updates": part, "ordered": False}, session=session)
+                    assert done["nModified"] == len(part)
+
+    with ThreadPoolExecutor(2) as threads:
+        writing = [threads.submit(write, n) for n in range(2)]
+        ready.wait()
+        began = time.perf_counter()
+        for each_ in writing:
+            each_.result()
     return time.perf_counter() - began
 
 
 def _order(streams: int, each: int) -> list[tuple[int, int]]:
-    """Streams in blocks, so that a batch holds `each` facts of a stream."""
-    return [(s, v) for s in range(streams) for v in range(1, each + 1)]
+    """Stream and version: first one fact of every stream, then a block of `each` facts of every stream."""
+    return [(s, 1) for s in range(streams)] + [(s, v) for s in range(streams) for v in range(2, 2 + each)]
 
 
 class _Arrived:
