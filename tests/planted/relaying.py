@@ -27,6 +27,10 @@ async def take_silence_for_an_answer(self: Relay, producer: Any, lane: Any, comm
         return len(commits)
 
 
+async def wait_for_no_mark(self: Relay) -> None:
+    """Read on while what was sent is not marked yet, wherever the next page begins."""
+
+
 FAULTS = [
     Fault(
         "mark-before-the-answer",
@@ -41,5 +45,12 @@ FAULTS = [
         _HARMS,
         lambda: setattr(Relay, "_send", take_silence_for_an_answer),
         _TRACES,
+    ),
+    Fault(
+        "marks-are-not-waited-for",
+        "G2",
+        _HARMS,
+        lambda: setattr(Relay, "_marked", wait_for_no_mark),
+        ("tests/integration/test_marking.py::test_the_next_page_is_sent_before_this_one_is_marked",),
     ),
 ]
