@@ -13,6 +13,7 @@ from bench.figures import Figure, Spent, beside, processor, spent
 from bench.world import BATCH, PARTITIONS, Bench, commit_of
 from chassis.deciding.journal import Commit
 from chassis.distributing.producer import Outgoing, Producer
+from chassis.distributing.relay import outgoing
 from chassis.distributing.slots import partition_of
 from chassis.running.runtime import Runtime
 from local.servers import Servers
@@ -73,7 +74,7 @@ async def _bare(runtime: Runtime, producer: Producer, topic: str, made: Sequence
         for i in range(0, len(commits), BATCH):
             records: list[Outgoing] = []
             for commit in commits[i : i + BATCH]:
-                records += runtime.relay._records(commit, None)
+                records += outgoing(runtime.service.name, commit)
             await producer.send(topic, partition, records)
 
     await asyncio.gather(*(send(partition, commits) for partition, commits in lanes.items()))

@@ -15,6 +15,7 @@ from cli import running
 from cli.failure import FAILED, NOT_RUNNING, Failure
 from cli.screen import AsJson, as_json_line, out
 from contracts.envelope import Unreadable, from_headers
+from contracts.streams import topic_of
 from local.topics import SERVICES, topic_configs
 
 events = typer.Typer(no_args_is_help=True, help="The facts on Kafka.")
@@ -35,12 +36,13 @@ def tail(
     """Print records as they come, until Ctrl-C. Order is promised within a stream, not between streams."""
     told = running.stack()
     names = [name if name.startswith("counterpoint.") else f"counterpoint.{name}" for name in topics or FACTS]
-    if unknown := set(names) - topic_configs().keys():
+    if unknown := {topic_of(name) for name in names} - topic_configs().keys():
         raise Failure(f"Unknown topic {', '.join(sorted(unknown))}. Known: {', '.join(topic_configs())}", FAILED)
 
     async def print_them() -> None:
         shown = 0
-        async for record in records(told["kafka"], names, from_beginning=from_beginning, follow=follow):
+        there = await generations(told["kafka"], names)
+        async for record in records(told["kafka"], there, from_beginning=from_beginning, follow=follow):
             found = decode(record)
             if (type_ and found["type"] not in type_) or stream not in (found["stream"] or ""):
                 continue
@@ -55,6 +57,16 @@ def tail(
         raise Failure(f"Kafka at {told['kafka']} does not answer ({type(error).__name__})", NOT_RUNNING) from None
     except KeyboardInterrupt:
         return
+
+
+async def generations(bootstrap: str, topics: Sequence[str]) -> list[str]:
+    """Every generation that Kafka has of these topics."""
+    kafka = AIOKafkaConsumer(bootstrap_servers=bootstrap)
+    await kafka.start()
+    try:
+        return sorted(name for name in await kafka.topics() if name in topics or topic_of(name) in topics)
+    finally:
+        await kafka.stop()
 
 
 async def records(bootstrap: str, topics: Sequence[str], *, from_beginning: bool, follow: bool) -> AsyncIterator[Any]:
@@ -88,7 +100,7 @@ def decode(record: Any) -> dict[str, Any]:
         "data": None,
     }
     try:
-        if record.topic in FACTS:
+        if topic_of(record.topic) in FACTS:
             envelope = from_headers(record.headers)
             found |= {"type": envelope.type, "stream": envelope.stream, "version": envelope.version}
             found |= {"time": envelope.at.isoformat(timespec="milliseconds"), "trace": envelope.traceparent}

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli import audit, demo, erase, events, health, parked, program, rebuild, running, stack, traces
+from cli import audit, demo, erase, events, health, parked, program, rebuild, republish, running, stack, traces
 from cli.failure import EXIT_CODES, FAILED, Failure
 from cli.screen import err
 from local.errors import LocalError
@@ -40,6 +40,7 @@ app.command("audit")(audit.audit)
 app.command("heal")(audit.heal)
 app.command("rebuild")(rebuild.rebuild)
 app.add_typer(erase.erase, name="erase")
+app.command("republish")(republish.republish)
 app.command("trace")(traces.trace)
 app.command("token")(stack.token)
 app.add_typer(stack.clock, name="clock")

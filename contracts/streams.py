@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 ORG = "org"
 """The scope of what spans programs."""
@@ -51,6 +52,22 @@ class Category:
             case Audience.internal:
                 return f"counterpoint.{self.service}.internal"
         return None
+
+
+FIRST = 1
+"""The generation of a topic that has its own name."""
+
+
+def generation_name(topic: str, generation: int) -> str:
+    """What a generation of a topic is called: a topic that is filled again gets another name, and the same facts."""
+    return topic if generation == FIRST else f"{topic}.g{generation}"
+
+
+@lru_cache(maxsize=1024)
+def topic_of(name: str) -> str:
+    """The topic that this is the name of a generation of."""
+    topic, _, generation = name.rpartition(".g")
+    return topic if topic and generation.isdecimal() else name
 
 
 def parts(stream: str) -> tuple[str, str, str]:

@@ -57,7 +57,8 @@ def environment(
     `mongo` has the address of the service's database for each of its users. `role` is one of a process, or
     `local.mongod.PREPARE` for one that makes the database ready and ends.
     """
-    address = {} if role == RELAY else {"MONGO_URI": mongo[PREPARE if role in (PREPARE, "rebuild") else DECIDER]}
+    owns = role in (PREPARE, "rebuild", "republish")
+    address = {} if role == RELAY else {"MONGO_URI": mongo[PREPARE if owns else DECIDER]}
     if role in ("all", RELAY):
         address["RELAY_MONGO_URI"] = mongo[RELAY]
     settings = {

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chassis.deciding.journal import COLLECTION, GENESIS, Commit, chain
-from chassis.distributing import reading
+from chassis.distributing import generations, reading
 from chassis.distributing.slots import slot_of
 from chassis.receiving.records import Record
 from chassis.running.mongo import MAJORITY_READ, Database, Document
 from contracts.catalog import Catalog
 from contracts.envelope import Envelope, Unreadable, from_headers
-from contracts.streams import parts
+from contracts.streams import parts, topic_of
 
 PAGE = 1000
 
@@ -92,6 +92,7 @@ class Audit:
     def __init__(self, service: str, catalog: Catalog, database: Database) -> None:
         self._service = service
         self._catalog = catalog
+        self._database = database
         self._journal = database.collection(COLLECTION, read_concern=MAJORITY_READ)
         self._published: dict[str, _Published] = {}
         self._unknown: dict[str, list[Record]] = {}
@@ -102,7 +103,8 @@ class Audit:
         async for stream, docs in self._streams():
             await self._stream(stream, docs)
         owned = (c for c in self._catalog.categories.values() if c.service == self._service)
-        async for batch in reading.records(bootstrap, sorted({c.topic for c in owned if c.topic})):
+        lanes = await generations.live(self._database, 0)
+        async for batch in reading.records(bootstrap, sorted(lanes.names({c.topic for c in owned if c.topic}))):
             for record in batch:
                 self._record(record)
         await self._look_again()
@@ -168,7 +170,7 @@ class Audit:
     def _differs(e: Envelope, known: _Published, record: Record) -> str | None:
         if (e.stream, e.first, e.last) != (known.stream, known.first, known.first + len(known.events) - 1):
             return "its place is"
-        if record.topic != known.topic or record.key != e.stream.encode():
+        if topic_of(record.topic) != known.topic or record.key != e.stream.encode():
             return "its topic or its key is"
         if e.digest != known.digest:
             return "its digest is"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from chassis.deciding.journal import COLLECTION, GENESIS, UNKNOWN_BODY, Commit, Event, Journal, Meta
-from chassis.distributing import reading
+from chassis.distributing import generations, reading
 from chassis.distributing.reading import Place
 from chassis.receiving.consumer import end_offsets
 from chassis.receiving.records import Record
@@ -15,8 +15,8 @@ from chassis.running.mongo import MAJORITY_READ, Database, DuplicateKeyError
 from contracts.catalog import Catalog
 from contracts.envelope import Envelope, Unreadable, from_headers
 
-MARKS = "marks"
-"""How far this service's topics were known to hold nothing that the journal lacks."""
+MARKS = generations.COLLECTION
+"""How far this service's topics were known to hold nothing that the journal lacks, and which of them are live."""
 PAGE = 1000
 
 
@@ -68,7 +68,7 @@ class History:
 
     async def remember(self) -> None:
         """Note where the topics end now. Only for a process that has checked: the journal has all before it."""
-        ends = await end_offsets(self._bootstrap, self._topics)
+        ends = await end_offsets(self._bootstrap, await self._live())
         told = [{"topic": t, "partition": p, "end": end} for (t, p), end in sorted(ends.items())]
         await self._database.collection(MARKS).update_one({"_id": "ends"}, {"$set": {"ends": told}}, upsert=True)
 
@@ -79,6 +79,10 @@ class History:
             {"_id": "ends"}, {"$push": {"accepted": accepted}}, upsert=True
         )
         await self.remember()
+
+    async def _live(self) -> list[str]:
+        """The topics that are written now."""
+        return sorted((await generations.live(self._database, 0)).names(self._topics))
 
     async def heal(self) -> Healed:
         """Insert what is missing, from the first record on, as it was but for who acted; again inserts nothing."""
@@ -109,7 +113,7 @@ class History:
         """The commits that Kafka has behind these offsets and the journal has not."""
         said: dict[str, _Lost] = {}
         lost: dict[str, _Lost] = {}
-        async for batch in reading.records(self._bootstrap, self._topics, begin):
+        async for batch in reading.records(self._bootstrap, await self._live(), begin):
             _gather(batch, said)
             if len(said) >= PAGE:
                 lost = await self._unknown(said) | lost  # what is whole stays, whatever comes again of it

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import math
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import count
+from math import inf
+from typing import Any
 
 from opentelemetry.trace import Span, SpanKind
 
 from chassis.deciding.journal import COLLECTION, Commit
+from chassis.distributing import generations
+from chassis.distributing.generations import Generations
 from chassis.distributing.latest import LatestStore
 from chassis.distributing.producer import Outgoing, Sender
 from chassis.distributing.slots import partition_of
@@ -70,6 +73,8 @@ class Relay:
         self._connect = connect
         self._now = now
         self._partitions = partitions
+        self._generations = Generations({}, partitions)
+        self._leased_until = inf
         self._sweep_seconds = sweep_seconds
         self._lease_ms = int(lease_seconds * 1000)
         self._watch = watch
@@ -81,7 +86,7 @@ class Relay:
         self._marking: asyncio.Task[None] | None = None
         self._beat_seconds = beat_seconds
         self._beaten = -beat_seconds
-        self._ends = math.inf
+        self._ends = inf
         self.attempted = 0.0
         # Read as of one moment: a scan that moves on while commits arrive could show version 3 and not yet 2.
         self._journal = database.collection(COLLECTION, read_concern=SNAPSHOT_READ)
@@ -109,22 +114,23 @@ class Relay:
         Raises what the database or Kafka raise: the caller starts it again.
         """
         loop = asyncio.get_running_loop()
-        leased_until = 0.0
+        self._leased_until = 0.0
         watching = asyncio.create_task(self._wake_on_inserts()) if self._watch else None
         try:
             while loop.time() < self._ends:
                 self.attempted = loop.time()
-                if loop.time() > leased_until - self._lease_ms / 1000 * 2 / 3:
+                if loop.time() > self._leased_until - self._lease_ms / 1000 * 2 / 3:
                     asked = loop.time()
                     if not await self._lease():
-                        if self._ends < math.inf:
+                        if self._ends < inf:
                             return
                         await asyncio.sleep(min(1.0, self._lease_ms / 3000))
                         continue
-                    leased_until = asked + self._lease_ms / 1000
+                    self._leased_until = asked + self._lease_ms / 1000
+                    self._generations = await generations.live(self._database, self._partitions)
                 self._woken.clear()
                 if not await self.sweep():
-                    if self._ends < math.inf:
+                    if self._ends < inf:
                         return
                     # Not wait_for: before Python 3.12 it swallows a cancellation that meets the event.
                     with contextlib.suppress(TimeoutError):
@@ -156,6 +162,8 @@ class Relay:
             await self._marked()
         cursor = self._journal.find(query, batch_size=self._page + 1).sort([("slot", 1), ("stream", 1), ("from", 1)])
         docs = await cursor.limit(self._page).to_list(None)
+        if asyncio.get_running_loop().time() > self._leased_until:
+            return 0  # it stalled, and what is pending now may be for another generation of the topics
         self._begin = 0
         if len(docs) == self._page and docs[0]["slot"] < (last := docs[-1]["slot"]):
             docs = [d for d in docs if d["slot"] < last]
@@ -172,7 +180,8 @@ class Relay:
         for commit in commits:
             topic = self._catalog.categories[parts(commit.stream)[1]].topic
             assert topic is not None, f"{commit.stream} is sealed and must never be pending"
-            lanes.setdefault((topic, partition_of(commit.stream, self._partitions)), []).append(commit)
+            to = self._generations.lane(topic)
+            lanes.setdefault((to.name, partition_of(commit.stream, to.partitions)), []).append(commit)
         producer = await self._connected()
         answers = await asyncio.gather(
             *(self._send(producer, lane, lane_commits) for lane, lane_commits in lanes.items()), return_exceptions=True
@@ -206,7 +215,9 @@ class Relay:
     async def _send(self, producer: Sender, lane: Lane, commits: list[Commit]) -> int:
         spans = [_span(commit, lane) for commit in commits]
         records = [
-            record for commit, span in zip(commits, spans, strict=True) for record in self._records(commit, span)
+            record
+            for commit, span in zip(commits, spans, strict=True)
+            for record in outgoing(self._service, commit, traceparent_of(span) if span else None)
         ]
         try:
             await producer.send(*lane, records)
@@ -220,34 +231,6 @@ class Relay:
                 if span:
                     span.end()
         return len(records)
-
-    def _records(self, commit: Commit, span: Span | None) -> list[Outgoing]:
-        key = commit.stream.encode()
-        hop = traceparent_of(span).encode() if span and traceparent_of(span) else None  # type: ignore[union-attr]
-        made = []
-        for n, event in enumerate(commit.events):
-            headers = to_headers(
-                Envelope(
-                    service=self._service,
-                    type=event.type,
-                    v=event.v,
-                    stream=commit.stream,
-                    version=commit.first + n,
-                    at=commit.at,
-                    digest=commit.digest,
-                    commit=commit.id,
-                    first=commit.first,
-                    last=commit.last,
-                    command=commit.command_id,
-                    correlation=commit.meta.correlation,
-                    causation=commit.meta.causation,
-                    traceparent=commit.meta.traceparent,
-                )
-            )
-            if hop:
-                headers[-1] = ("traceparent", hop)
-            made.append(Outgoing(key, event.data.encode(), headers))
-        return made
 
     async def _sweep_latest(self) -> int:
         await self._beat()
@@ -337,6 +320,35 @@ class Relay:
             except Exception as error:
                 _log.warning("the change stream ended: %s", type(error).__name__)
                 await asyncio.sleep(1)
+
+
+def outgoing(service: str, commit: Commit, hop: str | None = None) -> list[Outgoing]:
+    """The records of a commit; `hop` is the span they are sent in, where that is sampled."""
+    key = commit.stream.encode()
+    made = []
+    for n, event in enumerate(commit.events):
+        headers = to_headers(
+            Envelope(
+                service=service,
+                type=event.type,
+                v=event.v,
+                stream=commit.stream,
+                version=commit.first + n,
+                at=commit.at,
+                digest=commit.digest,
+                commit=commit.id,
+                first=commit.first,
+                last=commit.last,
+                command=commit.command_id,
+                correlation=commit.meta.correlation,
+                causation=commit.meta.causation,
+                traceparent=commit.meta.traceparent,
+            )
+        )
+        if hop:
+            headers[-1] = ("traceparent", hop.encode())
+        made.append(Outgoing(key, event.data.encode(), headers))
+    return made
 
 
 def _span(commit: Commit, lane: Lane) -> Span | None:

@@ -2,38 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from typing import Any
 
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, for_code
+
+from contracts.streams import topic_of
+
+_LOOKS = 300
+_DEMANDED = {
+    "cleanup.policy": "delete",
+    "retention.ms": "-1",
+    "retention.bytes": "-1",
+    "unclean.leader.election.enable": "false",
+}
 
 
 class WrongTopic(Exception):
     """A topic is missing, or is set up so that facts would be lost."""
 
 
-async def verify(bootstrap: str, topics: Iterable[str], partitions: int) -> None:
-    """Check that each topic exists, has the partitions, keeps its records for ever and never elects an unclean leader.
+async def verify(bootstrap: str, topics: Mapping[str, int | None]) -> dict[str, int]:
+    """Check that each topic exists, has its partitions, keeps its records for ever and never elects an unclean leader.
+
+    `topics` says how many partitions each must have, None where any power of two will do; answers how many it has.
 
     Raises `WrongTopic`, naming the topic, the setting and the way out.
     """
-    wanted = sorted(topics)
+    wanted, has = sorted(topics), {}
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     try:
         await admin.start()
         found = {t["topic"]: t for t in await admin.describe_topics(wanted)}
         for topic in wanted:
-            n = len(found.get(topic, {}).get("partitions", ()))
+            n, partitions = len(found.get(topic, {}).get("partitions", ())), topics[topic]
             if n == 0:
-                raise WrongTopic(f"{topic} does not exist; create it with {partitions} partitions")
-            if n != partitions:
-                raise WrongTopic(f"{topic} has {n} partitions, the setting PARTITIONS says {partitions}")
+                raise WrongTopic(f"{topic} does not exist; create it with {partitions or 'its'} partitions")
+            if n & (n - 1) or n != (partitions or n):
+                raise WrongTopic(f"{topic} has {n} partitions, and needs {partitions or 'a power of two'}")
+            has[topic] = n
         answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, t) for t in wanted])
         for answer in answers:
             for resource in answer.resources:
                 _check(resource[3], {entry[0]: entry[1] for entry in resource[4]})
+        return has
     finally:
         await admin.close()
 
@@ -62,6 +78,23 @@ class Broker:
         if admin is not None:
             with suppress(KafkaError, OSError):
                 await admin.close()
+async def create(bootstrap: str, topic: str, partitions: int) -> None:
+    """Create a topic that passes `verify`, with the broker's default of replicas, and wait until it can be used."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        answer: Any = await admin.create_topics([NewTopic(topic, partitions, -1, {}, dict(_DEMANDED))])
+        for _, code, *rest in answer.topic_errors:
+            if code:
+                raise WrongTopic(f"{topic} cannot be created: {rest[0] if rest else for_code(code).__name__}")
+        for _ in range(_LOOKS):  # the brokers tell each other a moment later
+            (found,) = await admin.describe_topics([topic])
+            if len(led := found["partitions"]) == partitions and all(p["leader"] >= 0 for p in led):
+                return
+            await asyncio.sleep(0.1)
+    finally:
+        await admin.close()
+    raise WrongTopic(f"{topic} was created, and has no leaders yet: ask again in a moment")
 
 
 def _check(topic: str, config: dict[str, str]) -> None:
@@ -71,3 +104,14 @@ def _check(topic: str, config: dict[str, str]) -> None:
         raise WrongTopic(f"{topic} must keep facts for ever: retention.bytes=-1")
     if config.get("unclean.leader.election.enable") != "false":
         raise WrongTopic(f"{topic} must not elect an unclean leader: unclean.leader.election.enable=false")
+
+
+async def present(bootstrap: str, topics: Iterable[str]) -> list[str]:
+    """Every generation of these topics that Kafka has. Raises Kafka's errors."""
+    wanted = set(topics)
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        return sorted(name for name in await admin.list_topics() if topic_of(name) in wanted)
+    finally:
+        await admin.close()

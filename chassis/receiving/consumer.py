@@ -29,6 +29,7 @@ _log = logging.getLogger("counterpoint.consumer")
 _COMMIT_EVERY = 5.0
 _ANSWERED = 5.0
 _ENDS = 2.0
+_COMMIT_SECONDS = 1.0
 FETCH_BYTES = 4 * 1024 * 1024
 """What one partition may send at once: the client's default holds about a thousand facts, half a batch of a rebuild."""
 
@@ -284,7 +285,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             self._committed_at = now
             offsets = {TopicPartition(*p): o for p, o in self._inbox.offsets.items() if p in self._ready and o}
             try:
-                await self._kafka.commit(offsets)
+                async with asyncio.timeout(_COMMIT_SECONDS):  # the client tries for ever where a topic was deleted
+                    await self._kafka.commit(offsets)
             except Exception as error:
                 _log.debug("offsets for dashboards: %s", type(error).__name__)
 

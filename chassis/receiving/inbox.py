@@ -67,6 +67,7 @@ class Inbox:
     version: int = 1
     follows: int | None = None
     wake_tasks: Callable[[], None] = lambda: None
+    names: tuple[str, ...] = ()
     offsets: dict[Place, int] = field(default_factory=dict)
     stamps: dict[Place, int] = field(default_factory=dict)
     _session: Session | None = None
@@ -86,10 +87,14 @@ class Inbox:
         return self.tasks.hears.union(*(v.hears for v in self.views))
 
     @property
+    def facts(self) -> list[str]:
+        """The topics its facts are said on."""
+        return sorted({t for name in self.categories if (t := self.catalog.categories[name].topic)})
+
+    @property
     def topics(self) -> list[str]:
-        """The topics it subscribes to."""
-        facts = {t for name in self.categories if (t := self.catalog.categories[name].topic)}
-        return sorted(facts | self._by_topic.keys())
+        """The topics it subscribes to: those in `names`, every generation that Kafka had when it was asked last."""
+        return sorted({*(self.names or self.facts), *self._by_topic})
 
     async def prepare(self) -> None:
         """Create the collections and indexes."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from chassis.distributing import topics
 from chassis.receiving import tasks as task_rows
 from chassis.receiving.consumer import Consumer, Lag
 from chassis.receiving.inbox import Inbox, Place, checkpoints_of
@@ -27,7 +27,9 @@ from chassis.receiving.versions import (
     collection_of,
 )
 from chassis.receiving.views import PARKED_STREAM
+from chassis.running.job import Cannot
 from chassis.running.mongo import Database, Document, PyMongoError, Session, is_transient
+from chassis.running.pace import Pace, Progress
 
 NEAR = 1000
 """Records behind the live version, over all partitions, from which on changing over is tried."""
@@ -35,24 +37,10 @@ HOLD = timedelta(seconds=5)
 """How long the live version may be held for changing over; whoever dies meanwhile holds it no longer than this."""
 _CHANGED = "somebody else has changed what is live, or is being filled: look again"
 _PAUSE = 0.2
-_RATE_OVER = 25
+
+__all__ = ["Cannot", "Progress", "Rebuild"]
 
 _log = logging.getLogger("counterpoint.rebuild")
-
-
-class Cannot(Exception):
-    """What was asked for cannot be done; the text says why, for an operator."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a version has come: records done and to do in all, records a second of late, seconds left."""
-
-    version: int
-    done: int
-    total: int
-    rate: float
-    left: float | None
 
 
 @dataclass
@@ -60,7 +48,7 @@ class Rebuild:
     """Fills one version behind the live one and changes over. `inbox(version, follows)` makes an inbox of the service;
     `prepared()` is called once the collection of the new version is there.
 
-    Only one may run for a service (`chassis/running/rebuilding.py` holds a lease for it): with two, each owns a part of
+    Only one may run for a service (`chassis/running/job.py` holds a lease for it): with two, each owns a part of
     the partitions, and neither ever changes over.
     """
 
@@ -73,7 +61,7 @@ class Rebuild:
     prepared: Callable[[], Awaitable[None]] | None = None
     flips: int = 0
     _lsid: Any = None
-    _seen: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=_RATE_OVER))
+    _pace: Pace = field(default_factory=Pace)
 
     async def forward(self) -> int:
         """Fill a new version from the beginning, or go on with one that was begun, and make it live; its number."""
@@ -123,6 +111,7 @@ class Rebuild:
         was = {"inbox": self.versions.name(version), "mode": CLOSED}  # where it was live once
         await self.database.collection(CHECKPOINTS).update_many(was, {"$set": {"mode": FILLING}})
         inbox = self.inbox(version, seen.live)
+        inbox.names = tuple(await topics.present(self.bootstrap, inbox.facts))
         await inbox.prepare()
         if self.prepared is not None:
             await self.prepared()
@@ -150,10 +139,7 @@ class Rebuild:
         """Say how far it is."""
         lags = await consumer.lag()
         done, total = sum(x.offset for x in lags), sum(max(x.end, x.offset) for x in lags)
-        self._seen.append((time.monotonic(), done))
-        (then, before), (now, _) = self._seen[0], self._seen[-1]
-        rate = (done - before) / (now - then) if now > then else 0.0
-        self.say(Progress(inbox.version, done, total, rate, (total - done) / rate if rate > 0 else None))
+        self.say(self._pace.step(inbox.version, done, total))
         return lags
 
     # -- changing over ----------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from chassis.receiving.views import StateView
 from contracts.catalog import Catalog, NewerVersion, UnknownType
 from contracts.envelope import Envelope, Unreadable, from_headers
 from contracts.fact import Fact
-from contracts.streams import HEARTBEAT
+from contracts.streams import HEARTBEAT, topic_of
 
 
 class Record(Protocol):
@@ -81,7 +81,7 @@ def read_fact(record: Record, catalog: Catalog, categories: frozenset[str]) -> H
     category = catalog.categories.get(e.category)
     if category is None:
         return Foreign(f"nobody knows the category {e.category!r}")
-    if category.topic != record.topic or category.service != e.service:
+    if category.topic != topic_of(record.topic) or category.service != e.service:
         return Foreign(f"{e.category!r} facts do not travel on {record.topic}")
     if e.category not in categories:
         return None

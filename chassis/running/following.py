@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 
+from chassis.distributing import topics
 from chassis.receiving.consumer import Consumer
 from chassis.receiving.inbox import Inbox
 from chassis.receiving.resuming import Resuming
@@ -15,6 +16,7 @@ from chassis.running.parts import Parts
 from chassis.running.settings import Role, Settings
 
 FOLLOW_SECONDS = 0.25
+TOPICS_SECONDS = 5.0
 READ_AGAIN_SECONDS = 2.0
 """In a rolling upgrade old and new workers hear side by side: what the old ones park waits this long at most."""
 IDLE_SECONDS = 30.0
@@ -46,10 +48,13 @@ class Following:
         self._work = work
         self._working: asyncio.Task[None] | None = None
         self._switched = False
+        self._names: tuple[str, ...] = ()
+        self._heard: tuple[str, ...] = ()
         self.consumer: Consumer | None = None
         self._use(inbox_of(1))
 
     def _use(self, inbox: Inbox) -> None:
+        inbox.names = self._names
         self.inbox = inbox
         self.resuming = Resuming(inbox)
 
@@ -87,7 +92,12 @@ class Following:
         pointer = await self._versions.pointer()
         if pointer.folds != self._folds:
             await self._stand_by(pointer)
-        elif pointer.live != self.inbox.version or "inbox" in self._parts.waiting or not self._switched:
+        elif (
+            pointer.live != self.inbox.version
+            or "inbox" in self._parts.waiting
+            or not self._switched
+            or (self.consumer is not None and self._names != self._heard)  # a generation has come, or is gone
+        ):
             await self._switch(pointer)
 
     async def _switch(self, pointer: Pointer) -> None:
@@ -99,6 +109,8 @@ class Following:
         if self._settings.role.does(Role.worker) and self._working is None:
             self._working = self._parts.for_ever("tasks", self._work)
         if self.listens:
+            await self._parts.until_done("subscription", self._look_for_topics)
+            self._heard = self._names
             await self._hear()
         self._switched = True
 
@@ -128,6 +140,17 @@ class Following:
             await asyncio.gather(self._working, return_exceptions=True)
             self._working = None
         await self.stop_hearing()
+
+    async def follow_topics(self) -> None:
+        """Hear every generation of the topics that Kafka has, as soon as it has it, for ever."""
+        while True:
+            await asyncio.sleep(TOPICS_SECONDS)
+            await self._look_for_topics()
+
+    async def _look_for_topics(self) -> None:
+        """A generation is heard while it exists: from its creation on, before it is live, until it is deleted."""
+        self._names = tuple(await topics.present(self._settings.kafka_bootstrap, self.inbox.facts))
+        self.inbox.names = self._names
 
     async def stop_hearing(self) -> None:
         """Finish the batch in hand and leave the group."""

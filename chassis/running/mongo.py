@@ -311,6 +311,11 @@ class Database:
             kind = next(iter(command))
             raise WriteFailed(f"{kind} {command[kind]}: {answer['n']} of {wanted} written {_codes(answer)}")
 
+    async def aggregate(self, collection: str, stages: Sequence[Document], read_concern: ReadConcern) -> Any:
+        """A cursor over what the stages answer."""
+        cursor = self.collection(collection, read_concern=read_concern).aggregate(list(stages), batchSize=10_000)
+        return cursor if self._motor else await cursor
+
     @asynccontextmanager
     async def watch_inserts(self, collection: str) -> AsyncIterator[Any]:
         """A change stream over a collection's inserts."""

@@ -16,7 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
 
-from chassis.running import health, once, operators, problems, rebuilding, telemetry
+from chassis.running import health, once, operators, problems, rebuilding, republishing, telemetry
 from chassis.running.answering import InTime
 from chassis.running.runtime import Runtime
 from chassis.running.service import Service
@@ -99,8 +99,9 @@ def run(service: Service) -> None:
         sys.exit(2)
     if sys.argv[1:]:
         sys.exit(once.main(lambda: Runtime(service, settings), sys.argv[1:]))
-    if settings.role is Role.rebuild:
-        sys.exit(asyncio.run(rebuilding.main(Runtime(service, settings))))
+    for role, main in ((Role.rebuild, rebuilding.main), (Role.republish, republishing.main)):
+        if settings.role is role:
+            sys.exit(asyncio.run(main(Runtime(service, settings))))
     provider = telemetry.setup(service.name, settings.role, settings.spans_file)
     app = build(service, settings)
     config = uvicorn.Config(

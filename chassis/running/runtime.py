@@ -19,7 +19,7 @@ from chassis.deciding.documents import COLLECTION as DOCUMENTS
 from chassis.deciding.documents import Documents
 from chassis.deciding.journal import COLLECTION as JOURNAL
 from chassis.deciding.journal import Journal
-from chassis.distributing import topics
+from chassis.distributing import generations, topics
 from chassis.distributing.healing import MARKS, Behind, History
 from chassis.distributing.latest import COLLECTION as LATEST
 from chassis.distributing.latest import LatestStore
@@ -195,6 +195,7 @@ class Runtime:
         if role is not Role.relay:
             await self.parts.until_done("versions", self.following.look)
             self.parts.for_ever("versions", self.following.run)
+            self.parts.for_ever("topics", self.following.follow_topics)
         if role.does(Role.worker):
             self.parts.for_ever("newer", self.following.read_again)
         self.parts.for_ever("figures", self._report)
@@ -255,7 +256,8 @@ class Runtime:
 
     async def _verify_topics(self) -> None:
         own = {c.topic for c in self.service.catalog.categories.values() if c.service == self.service.name and c.topic}
-        await topics.verify(self.settings.kafka_bootstrap, own, self.settings.partitions)
+        wanted = (await generations.live(self._relays, self.settings.partitions)).names(own)
+        await topics.verify(self.settings.kafka_bootstrap, wanted)
 
     def waiting_for(self) -> list[str]:
         """What is missing before this process can do its work; empty when it is ready."""

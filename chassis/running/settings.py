@@ -20,6 +20,7 @@ class Role(StrEnum):
     relay = "relay"
     worker = "worker"
     rebuild = "rebuild"
+    republish = "republish"
 
     def does(self, part: Role) -> bool:
         """Whether a process of this role does that part."""
@@ -56,6 +57,8 @@ class Settings(BaseSettings):
     batch_records: int = Field(default=500, ge=1, le=5000)
     rebuild: Literal["forward", "back", "drop-old"] = "forward"
     rebuild_records: int = Field(default=2000, ge=1, le=5000)
+    republish: Literal["events", "internal"] = "events"
+    republish_partitions: int | None = Field(default=None, ge=1, le=1024)
     sweep_seconds: float = Field(default=0.25, gt=0)
     lease_seconds: float = Field(default=10.0, gt=0)
     beat_seconds: float = Field(default=3600.0, gt=0)

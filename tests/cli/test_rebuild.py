@@ -1,9 +1,10 @@
-"""What `counterpoint rebuild` shows and refuses, without any stack."""
+"""What `counterpoint rebuild` and `republish` show and refuse, without any stack."""
 
 import pytest
 
 from cli.failure import USAGE
-from cli.rebuild import ending, progress
+from cli.jobs import progress
+from cli.rebuild import ending
 from tests.cli.test_commands import counterpoint
 
 
@@ -22,3 +23,8 @@ def test_the_end_says_what_is_live_or_dropped() -> None:
 @pytest.mark.parametrize("arguments", [["nobody"], ["matching", "outbox"], ["matching", "--back", "--drop-old"]])
 def test_what_cannot_be_meant_is_refused(arguments: list[str]) -> None:
     assert counterpoint("rebuild", *arguments).returncode == USAGE
+
+
+@pytest.mark.parametrize("arguments", [["nobody"], ["matching", "people"], ["matching", "--partitions", "many"]])
+def test_what_cannot_be_republished_is_refused(arguments: list[str]) -> None:
+    assert counterpoint("republish", *arguments).returncode == USAGE

@@ -183,3 +183,17 @@ def test_views_are_rebuilt_and_what_was_before_can_be_returned_to_and_dropped(
     assert counterpoint("rebuild", "matching", "--back") == "matching: version 1 is live.\n"
     assert counterpoint("rebuild", "matching", "--drop-old") == "matching: dropped version 2.\n"
     assert "no earlier version is kept" in counterpoint("rebuild", "matching", "--back", code=FAILED)
+
+
+@pytest.mark.guarantee("G5")
+def test_a_topic_is_filled_again_and_the_services_hear_it(counterpoint: Counterpoint, told: StackFile) -> None:
+    *progress, end = [json.loads(line) for line in counterpoint("republish", "insights", "--json").splitlines()]
+    assert end == {"topic": "counterpoint.insights.events.g2"}
+    assert progress[-1]["done"] == progress[-1]["total"] > 0
+    tail = ("events", "tail", "insights.events", "--from-beginning", "--no-follow", "--json")
+    seen: dict[str, set[str]] = {}
+    for line in counterpoint(*tail).splitlines():
+        record = json.loads(line)
+        seen.setdefault(record["topic"], set()).add(f"{record['stream']}@{record['version']}")
+    assert seen["counterpoint.insights.events"] == seen["counterpoint.insights.events.g2"]
+    assert json.loads(counterpoint("audit", "insights", "--json"))["findings"] == []

@@ -17,7 +17,7 @@ from chassis.deciding.journal import COLLECTION, GENESIS, Commit, Event, Meta
 from chassis.distributing import auditing
 from chassis.distributing.auditing import Audit, Report
 from chassis.distributing.producer import Outgoing, Producer
-from chassis.distributing.relay import Relay
+from chassis.distributing.relay import Relay, outgoing
 from chassis.distributing.slots import partition_of
 from chassis.running import once
 from chassis.running.runtime import Runtime
@@ -198,7 +198,7 @@ def _said_again(world: World, change: Callable[[Outgoing], Outgoing]) -> Callabl
     async def send() -> None:
         runtime = world.runtime_of(world.writer)
         (commits,) = (await runtime.journal.load([stream(world)])).values()
-        (record,) = runtime.relay._records(commits[2], None)
+        (record,) = outgoing(runtime.service.name, commits[2])
         await runtime.database.close()
         producer = Producer(world.infra.kafka)
         await producer.start()

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from chassis.receiving.rebuild import Rebuild
-from chassis.running import rebuilding
+from chassis.running import job, rebuilding
 from chassis.running.lease import COLLECTION, LeaseLost, Taken, lease
 from chassis.running.mongo import Database
 from tests.infrastructure import Infra
@@ -52,12 +52,12 @@ async def test_a_second_rebuild_is_refused_and_told_who_is_at_it_since_when_and_
     second = asyncio.create_task(rebuilding.main(world.runtime_of(world.hearer, "rebuild")))
     await until(lambda: second.done() or runs > 1)
     go_on.set()
-    assert (await second, runs) == (rebuilding.REFUSED, 1)
-    assert await first == rebuilding.DONE
+    assert (await second, runs) == (job.REFUSED, 1)
+    assert await first == job.DONE
     told: list[dict[str, Any]] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     refused = next(line["refused"] for line in told if "refused" in line)
     assert f"process {os.getpid()}, has been at rebuild since 20" in refused and "end that process" in refused
-    assert await rebuilding.main(world.runtime_of(world.hearer, "rebuild")) == rebuilding.DONE, "it was not given back"
+    assert await rebuilding.main(world.runtime_of(world.hearer, "rebuild")) == job.DONE, "it was not given back"
 
 
 async def test_a_dead_holder_loses_it_and_a_living_one_keeps_it(infra: Infra) -> None:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from chassis.receiving.resuming import Resuming
-from chassis.running import rebuilding
+from chassis.running import job
 from contracts.catalog import Catalog
 from contracts.fact import Fact
 from contracts.upcasts import UPCASTS
@@ -106,8 +106,8 @@ FAULTS = [
     Fault(
         "two-rebuilds-at-once",
         "G5",
-        "chassis/running/rebuilding.py",
-        lambda: setattr(rebuilding, "lease", _anybody),
+        "chassis/running/job.py",
+        lambda: setattr(job, "lease", _anybody),
         (
             "tests/integration/test_rebuild_alone.py"
             "::test_a_second_rebuild_is_refused_and_told_who_is_at_it_since_when_and_what_to_do",
