@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import count
 from math import inf
-from typing import Any
 
 from opentelemetry.trace import Span, SpanKind
 

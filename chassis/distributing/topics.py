@@ -78,6 +78,8 @@ class Broker:
         if admin is not None:
             with suppress(KafkaError, OSError):
                 await admin.close()
+
+
 async def create(bootstrap: str, topic: str, partitions: int) -> None:
     """Create a topic that passes `verify`, with the broker's default of replicas, and wait until it can be used."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)

@@ -54,11 +54,4 @@ FAULTS = [
         lambda: setattr(Relay, "_marked", wait_for_no_mark),
         ("tests/integration/test_marking.py::test_the_next_page_is_sent_before_this_one_is_marked",),
     ),
-    Fault(
-        "marks-are-not-waited-for",
-        "G2",
-        _HARMS,
-        lambda: setattr(Relay, "_marked", wait_for_no_mark),
-        ("tests/integration/test_marking.py::test_the_next_page_is_sent_before_this_one_is_marked",),
-    ),
 ]
