@@ -14,17 +14,17 @@ from chassis.running.mongo import ASCENDING, Database, IndexModel, Session
 COLLECTION = "contents"
 
 
+async def prepare(database: Database) -> None:
+    """Create the index by which texts about somebody are found."""
+    await database.index(COLLECTION, [IndexModel([("about", ASCENDING)], name="about", sparse=True)])
+
+
 class Contents:
     """Keeps texts under AES-GCM. The id and the scope are authenticated with the text, so none can be swapped."""
 
     def __init__(self, database: Database, key: bytes) -> None:
-        self._database = database
         self._collection = database.collection(COLLECTION)
         self._cipher = AESGCM(key[:32])
-
-    async def prepare(self) -> None:
-        """Create the index by which texts about somebody are found."""
-        await self._database.index(COLLECTION, [IndexModel([("about", ASCENDING)], name="about", sparse=True)])
 
     def put(self, scope: str, id: str, text: str, at: datetime, about: Sequence[str] = ()) -> Write:
         """A write of one text, for the transaction of the commit that names its id.

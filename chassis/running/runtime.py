@@ -9,6 +9,7 @@ import hmac
 from collections.abc import Sequence
 from functools import cached_property
 
+from chassis.deciding import contents
 from chassis.deciding.commands import Commands, Origin, Outcome, Write
 from chassis.deciding.contents import COLLECTION as CONTENTS
 from chassis.deciding.contents import Contents
@@ -225,8 +226,7 @@ class Runtime:
             await self.journal.prepare()
             await self.latest.prepare()
             await self.documents.prepare()
-            if self.settings.content_key_file is not None:
-                await self.contents.prepare()
+            await contents.prepare(self.database)
             await self.following.prepare()
             await self.runner.prepare()
         if role.does(Role.relay):
