@@ -6,6 +6,7 @@ import sys
 from tests.planted import plant_from_environment
 
 if __name__ == "__main__":
-    plant_from_environment()
+    if "--prepare" not in sys.argv:
+        plant_from_environment()
     sys.argv = sys.argv[1:]
     runpy.run_module(sys.argv[0], run_name="__main__")
