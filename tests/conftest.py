@@ -22,6 +22,13 @@ def pytest_configure(config: pytest.Config) -> None:
         planted.plant(name)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together what shares servers or counts what was reached: a file, and all of the story's folder."""
+    for item in items:
+        folder = item.path.parent
+        item.add_marker(pytest.mark.xdist_group(folder.name if folder.name == "e2e" else str(item.path)))
+
+
 @pytest.fixture(scope="session")
 def infra() -> Iterator[Infra]:
     """One real Kafka and one real MongoDB for the whole run, started by the first test that asks."""

@@ -21,6 +21,7 @@ from chassis.receiving.records import Heard, Latest
 from chassis.receiving.views import Views
 from chassis.running.mongo import Document
 from chassis.running.service import Service
+from cli.schemas import STATES
 from contracts.envelope import Envelope
 from contracts.fact import Fact
 
@@ -114,8 +115,9 @@ def histories(draw: st.DrawFn, service: Service) -> list[list[Arrival]]:
             stream = f"{sample.rpartition('/')[0]}/thing{n}"
             found.append([heard(service, kind, stream, v) for v, kind in enumerate(kinds, 1)])
     for state in draw(st.lists(st.sampled_from(service.states), max_size=2)):
-        data = json.loads((SAMPLES / f"{state.model.__name__}.v1.json").read_text())["data"]
-        doc = state.model.model_validate(data)
+        said = next(model for model, (topic, _) in STATES.items() if topic == state.topic)
+        data = json.loads((SAMPLES / f"{said.__name__}.v1.json").read_text())["data"]
+        doc = state.model.model_validate({k: v for k, v in data.items() if k in state.model.model_fields})
         found.append(
             [Latest(state, "pr_a/pe_b", rev, doc if rev < 4 else None) for rev in range(1, draw(st.integers(2, 5)))]
         )
