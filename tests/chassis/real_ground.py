@@ -40,7 +40,12 @@ class Through:
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._inner, name)
         if name in _PASSED_ON:
-            return lambda *a, **how: self._link.ask(lambda: found(*map(_bare, a), **_bared(how)), _failure(name, how))
+            return lambda *a, **how: self._link.ask(
+                lambda: found(*map(_bare, a), **_bared(how)),
+                _failure(name, how),
+                # A session's request belongs to its transaction; the driver would send a late one within the next.
+                may_be_late=how.get("session") is None and name not in ("commit_transaction", "abort_transaction"),
+            )
         if name in _WRAPPED:
             return lambda *a, **how: Through(found(*a, **_bared(how)), self._link)
         return Through(found, self._link) if name == "admin" else found
@@ -69,6 +74,9 @@ def _failure(name: str, how: dict[str, Any]) -> Exception:
     if how.get("session") is not None and how["session"].in_transaction:
         labels = ["TransientTransactionError"]
     return AutoReconnect("connection closed", {"errorLabels": labels})
+
+
+_IN_TIME = {Fault.late: Fault.unanswered, Fault.dies_late: Fault.dies_after}
 
 
 class RealProducer(Producer):
@@ -115,11 +123,13 @@ class RealLink:
         self._closing.append(broker.stop)
         return broker
 
-    async def ask(self, call: Callable[[], Awaitable[Any]], failure: Exception) -> Any:
+    async def ask(self, call: Callable[[], Awaitable[Any]], failure: Exception, *, may_be_late: bool = True) -> Any:
         """Pass a request on, or let it go wrong as it was planned; see `chassis.testing.network`."""
         await self._awake()
         self._calls += 1
         fault = self._plan.pop(self._calls, None)
+        if fault is not None and not may_be_late:
+            fault = _IN_TIME.get(fault, fault)
         if fault is not None:
             self._ground.seen[fault] += 1
         if fault is Fault.lost:

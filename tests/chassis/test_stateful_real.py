@@ -20,7 +20,7 @@ from tests.chassis.world import KINDS, Services, World
 from tests.infrastructure import Infra
 
 pytestmark = [pytest.mark.integration, pytest.mark.guarantee("G1"), pytest.mark.guarantee("G3")]
-LIVES, STEPS = 5, 30
+LIVES, STEPS = 3, 30
 PACE = (0.0, 0.002, 0.005, 0.01, 0.03, 0.15)
 
 
