@@ -63,7 +63,7 @@ class Relay:
         lease_seconds: float = 10.0,
         beat_seconds: float = 3600.0,
         watch: bool = False,
-        page: int = PAGE,
+        page: int | None = None,
     ) -> None:
         self._service = service
         self._catalog = catalog
@@ -77,7 +77,7 @@ class Relay:
         self._sweep_seconds = sweep_seconds
         self._lease_ms = int(lease_seconds * 1000)
         self._watch = watch
-        self._page = page
+        self._page = page or PAGE
         self._owner = secrets.token_hex(8)
         self._producer: Sender | None = None
         self._woken = asyncio.Event()

@@ -33,6 +33,7 @@ class Notes:
         self.topics = [topic]
         self.states: tuple[Any, ...] = ()
         self.offsets: dict[Place, int] = {}
+        self.stamps: dict[Place, int] = {}
         self.heard: list[Any] = []
         self.refuse = 0
         self._shared = shared
