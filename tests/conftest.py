@@ -1,10 +1,13 @@
 """What every folder of tests may ask for, and the fault that a run may be told to plant."""
 
+import contextlib
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from local import broker
+from local.errors import Missing
 from tests import planted
 from tests.infrastructure import Infra, infrastructure
 
@@ -20,6 +23,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if name := config.getoption("--plant"):
         planted.plant(name)
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        with contextlib.suppress(Missing):  # whoever needs them says what is missing
+            broker.jars()  # once, before two processes would fetch them side by side
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
