@@ -48,6 +48,8 @@ async def lag(request: Request) -> JSONResponse:
     503 where a server is away: then nobody knows.
     """
     runtime = _runtime(request)
+    if "kafka" in {*runtime.waiting_for(), *runtime.without()}:
+        return later("kafka-unavailable", "Kafka does not answer at the moment", 2).response()
     try:
         with within(ANSWER_SECONDS):
             async with asyncio.timeout(ANSWER_SECONDS + GRACE_SECONDS):
