@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record import MemoryRecords
 from bson import BSON
@@ -54,11 +54,15 @@ def records(told: StackFile, texts: Sequence[bytes], found: Found) -> None:
 
 
 async def _records(bootstrap: str, texts: Sequence[bytes], found: Found) -> None:
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest")
+    asking = AIOKafkaConsumer(bootstrap_servers=bootstrap)
+    await asking.start()
+    try:
+        names = [name for name in await asking.topics() if not name.startswith("__")]  # those are Kafka's own
+    finally:
+        await asking.stop()
+    consumer = AIOKafkaConsumer(*names, bootstrap_servers=bootstrap, auto_offset_reset="earliest")
     await consumer.start()
     try:
-        names = [name for name in await consumer.topics() if not name.startswith("__")]  # those are Kafka's own
-        consumer.assign([TopicPartition(n, p) for n in names for p in consumer.partitions_for_topic(n) or ()])
         ends = await consumer.end_offsets(list(consumer.assignment()))
         while any([await consumer.position(place) < end for place, end in ends.items()]):
             for place, batch in (await consumer.getmany(timeout_ms=300)).items():

@@ -1,13 +1,10 @@
 """What every folder of tests may ask for, and the fault that a run may be told to plant."""
 
-import contextlib
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from local import broker
-from local.errors import Missing
 from tests import planted
 from tests.infrastructure import Infra, infrastructure
 
@@ -23,16 +20,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if name := config.getoption("--plant"):
         planted.plant(name)
-    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
-        with contextlib.suppress(Missing):  # whoever needs them says what is missing
-            broker.jars()  # once, before two processes would fetch them side by side
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together what shares servers or counts what was reached: a file, and all of the story's folder."""
-    for item in items:
-        folder = item.path.parent
-        item.add_marker(pytest.mark.xdist_group(folder.name if folder.name == "e2e" else str(item.path)))
 
 
 @pytest.fixture(scope="session")
