@@ -7,8 +7,7 @@ import typer
 
 from cli import running
 from cli.failure import FAILED, Failure
-from cli.program import Program
-from cli.screen import AsJson, as_json, out, progress, table
+from cli.screen import AsJson, Program, as_json, out, progress, table
 from local import scan
 from local.stackfile import StackFile
 

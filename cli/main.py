@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli import audit, demo, erase, events, health, parked, program, rebuild, republish, running, stack, traces
+from cli import audit, demo, erase, events, health, parked, rebuild, republish, roster, rounds, running, stack, traces
 from cli.failure import EXIT_CODES, FAILED, Failure
 from cli.screen import err
 from local.errors import LocalError
@@ -31,8 +31,8 @@ def _choose(
 app.command("up")(stack.up)
 app.command("down")(stack.down)
 app.command("demo")(demo.demo)
-app.command("import")(program.import_roster)
-app.add_typer(program.round_, name="round")
+app.command("import")(roster.import_roster)
+app.add_typer(rounds.rounds, name="round")
 app.add_typer(events.events, name="events")
 app.command("lag")(health.lag)
 app.add_typer(parked.parked, name="parked")

@@ -25,6 +25,9 @@ out = _console(stderr=False)
 err = _console(stderr=True)
 """Progress and errors."""
 
+Program = Annotated[
+    str | None, typer.Option("--program", envvar="COUNTERPOINT_PROGRAM", help="Default: the demo's, or the only one.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 

@@ -1,43 +1,14 @@
-"""Commands of a coordinator: import a roster, and take a matching round from its opening to its publication."""
+"""Commands of a coordinator for a matching round, from its opening to its publication."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from cli import running
 from cli.failure import FAILED
-from cli.screen import AsJson, as_json, out, progress, table
+from cli.screen import AsJson, Program, as_json, out, table
 
-Program = Annotated[
-    str | None, typer.Option("--program", envvar="COUNTERPOINT_PROGRAM", help="Default: the demo's, or the only one.")
-]
-
-
-def import_roster(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="A CSV file.")],
-    program: Program = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen; change nothing.")] = False,
-    json: AsJson = False,
-) -> None:
-    """Import a roster; faulty rows come back with row, column, code and value."""
-    told = running.stack()
-    path = f"/programs/{running.program(told, program)}/roster?dry_run={str(dry_run).lower()}"
-    with progress(f"Importing {file.name}"):
-        taken = running.request(
-            told, "POST", "enrollment", path, content=file.read_bytes(), headers={"Content-Type": "text/csv"}
-        )
-    if json:
-        as_json(taken)
-        return
-    counts = ", ".join(f"{taken[name]} {name}" for name in ("rows", "accepted", "new", "changed", "unchanged"))
-    out.print(f"{'Would be' if dry_run else 'Imported'}: {counts}, {len(taken['rejected'])} rejected")
-    if taken["rejected"]:
-        columns = ("row", "column", "code", "value", "message")
-        out.print(table("", columns, [[fault[name] for name in columns] for fault in taken["rejected"]], ("row",)))
-
-
-round_ = typer.Typer(no_args_is_help=True, help="A matching round: open, show, proposals, review, approve, publish.")
+rounds = typer.Typer(no_args_is_help=True, help="A matching round: open, show, proposals, review, approve, publish.")
 
 RoundId = Annotated[str, typer.Argument(help="The round's id (ro_…).")]
 
@@ -48,7 +19,7 @@ def _call(method: str, program: str | None, path: str, body: dict[str, Any] | No
     return running.request(told, method, "matching", f"/programs/{running.program(told, program)}{path}", **content)
 
 
-@round_.command("open")
+@rounds.command("open")
 def open_round(program: Program = None, json: AsJson = False) -> None:
     """Open a round on everybody who can be matched; it is solved at once."""
     opened = _call("POST", program, "/rounds", {"kind": "cohort"})
@@ -58,7 +29,7 @@ def open_round(program: Program = None, json: AsJson = False) -> None:
         out.print(f"{opened['round']}\nNext: counterpoint round show {opened['round']}")
 
 
-@round_.command("show")
+@rounds.command("show")
 def show_round(round_id: RoundId, program: Program = None, json: AsJson = False) -> None:
     """Show how far a round is and what came out."""
     found = _call("GET", program, f"/rounds/{round_id}")
@@ -70,7 +41,7 @@ def show_round(round_id: RoundId, program: Program = None, json: AsJson = False)
     out.print(f"Not placed: {len(found.get('unplaced', ()))}")
 
 
-@round_.command("verify")
+@rounds.command("verify")
 def verify(round_id: RoundId, program: Program = None, json: AsJson = False) -> None:
     """Check that a round's result is what it says and that nothing better exists; fails where it is not."""
     found = _call("GET", program, f"/rounds/{round_id}/verification")
@@ -84,7 +55,7 @@ def verify(round_id: RoundId, program: Program = None, json: AsJson = False) -> 
         raise typer.Exit(FAILED)
 
 
-@round_.command("proposals")
+@rounds.command("proposals")
 def proposals(round_id: RoundId, program: Program = None, json: AsJson = False) -> None:
     """List the pairs a round proposes, with what each score is made of."""
     items: list[dict[str, Any]] = []
@@ -103,7 +74,7 @@ def proposals(round_id: RoundId, program: Program = None, json: AsJson = False) 
     out.print(table("", ("proposal", "score", "terms", "verdict", "state"), rows, ("score",)))
 
 
-@round_.command("review")
+@rounds.command("review")
 def review(
     proposal: Annotated[str, typer.Argument(help="The proposal's id (pp_…).")],
     verdict: Annotated[str, typer.Argument(help="approved, rejected, locked or unlocked.")],
@@ -114,13 +85,13 @@ def review(
     _done(_call("POST", program, f"/proposals/{proposal}/review", {"verdict": verdict}), f"{proposal}: {verdict}", json)
 
 
-@round_.command("approve")
+@rounds.command("approve")
 def approve(round_id: RoundId, program: Program = None, json: AsJson = False) -> None:
     """Approve every proposal that has no verdict yet."""
     _done(_call("POST", program, f"/rounds/{round_id}/approvals", {}), "Approved what had no verdict.", json)
 
 
-@round_.command("publish")
+@rounds.command("publish")
 def publish(round_id: RoundId, program: Program = None, json: AsJson = False) -> None:
     """Let the result out: the mentors are asked for their consent."""
     _done(_call("POST", program, f"/rounds/{round_id}/publish", {}), "Published; the mentors are asked first.", json)

@@ -1,0 +1,101 @@
+"""One proposal: the coordinator's verdict, and the consent of the two it is about."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from fastapi import APIRouter
+
+from chassis.deciding.decider import On, Refused
+from chassis.running.http import Body, Context, Ctx, Problem, Response
+from chassis.running.problems import later
+from contracts.matching import ConsentGiven, DeclineCause, PairDeclined, Verdict
+from contracts.profiles import profile_key
+from contracts.types import ProgramId, ProposalId, Side
+from services.matching.api.common import proposal_of
+from services.matching.asking import lapse, rules_of
+from services.matching.forming import form, pair_id
+from services.matching.proposal import PROPOSAL, AnswerConsent, CloseProposal, Proposal, ReviewProposal
+from services.matching.views import PROFILES, PROPOSALS
+
+router = APIRouter()
+
+
+class Review(Body):
+    """What the coordinator makes of one proposal. `unlocked` takes a verdict back."""
+
+    verdict: Literal["approved", "rejected", "locked", "unlocked"]
+
+
+@router.post("/programs/{program}/proposals/{proposal}/review")
+async def review_proposal(ctx: Context, program: ProgramId, proposal: ProposalId, body: Review) -> Response:
+    await proposal_of(ctx, program, proposal)
+    command = ReviewProposal(verdict=Verdict(body.verdict))
+    outcome = await ctx.run(On(PROPOSAL, PROPOSAL.stream(program, proposal), command))
+    return ctx.answer(outcome, proposal=proposal)
+
+
+@router.get("/programs/{program}/proposals/mine")
+async def my_proposals(ctx: Context, program: ProgramId) -> dict[str, Any]:
+    """What this person's answer is awaited for. Who the partner is, they learn when the pair is formed."""
+    items = []
+    for side, other in ((Side.mentor, Side.executive), (Side.executive, Side.mentor)):
+        where = {side.value: ctx.caller.person, "awaited": side.value}
+        for found in await ctx.views.find(PROPOSALS, program, where):
+            row = found.row.model_dump(mode="json", include={"proposal", "lapses"})
+            profile = await ctx.views.latest(PROFILES, profile_key(program, found.row.person(other)))
+            told = {"level", "function", "site", "offers", "seeks"}
+            partner = profile.model_dump(mode="json", include=told) if profile else {}
+            items.append(row | {"side": side.value, "partner": partner})
+    return {"items": items, "next": None}
+
+
+class ConsentAnswer(Body):
+    """Whether the caller wants this pair."""
+
+    answer: Literal["yes", "no"]
+
+
+@router.post("/programs/{program}/proposals/{proposal}/consent")
+async def answer_consent(ctx: Context, program: ProgramId, proposal: ProposalId, body: ConsentAnswer) -> Response:
+    """Answers `state`: waiting (for the executive), formed (with the `pair`), or declined."""
+    state = await proposal_of(ctx, program, proposal)
+    side = _side_asked(ctx, state)
+    if body.answer == "yes" and side is Side.executive:
+        return await _form(ctx, state)
+    rules = await rules_of(ctx.views, program)
+    if rules is None:
+        raise later("catching-up", "the program is not fully known here yet; try again in a moment")
+    lapses = await lapse(ctx.views, program, state.executive, rules, ctx.now())
+    command = AnswerConsent(side=side, yes=body.answer == "yes", lapses=lapses)
+    outcome = await ctx.run(On(PROPOSAL, PROPOSAL.stream(program, proposal), command))
+    said_yes = any(isinstance(f, ConsentGiven) for f in outcome.facts) or (not outcome.facts and command.yes)
+    return ctx.answer(outcome, proposal=proposal, state="waiting" if said_yes else "declined")
+
+
+async def _form(ctx: Ctx, proposal: Proposal) -> Response:
+    revs = []
+    for person in (proposal.mentor, proposal.executive):
+        profile = await ctx.views.latest(PROFILES, profile_key(proposal.program, person))
+        if profile is None:
+            raise later("catching-up", "one of the two is not fully known here yet; try again in a moment")
+        revs.append(profile.rev)
+    try:
+        outcome = await ctx.run(*form(proposal, revs[0], revs[1], ctx.now()))
+    except Refused as refused:
+        if refused.code not in ("seat-taken", "ineligible"):
+            raise
+        close = CloseProposal(cause=DeclineCause(refused.code.replace("-", "_")))
+        outcome = await ctx.run(On(PROPOSAL, PROPOSAL.stream(proposal.program, proposal.proposal), close))
+    if any(isinstance(f, PairDeclined) for f in outcome.facts):
+        return ctx.answer(outcome, proposal=proposal.proposal, state="declined")
+    pair = pair_id(proposal.program, proposal.mentor, proposal.executive)
+    return ctx.answer(outcome, proposal=proposal.proposal, state="formed", pair=pair)
+
+
+def _side_asked(ctx: Ctx, proposal: Proposal) -> Side:
+    """The side the caller was asked as. Who has not been asked learns nothing, also if the proposal is about them."""
+    for side in proposal.asked:
+        if proposal.person(side) == ctx.caller.person:
+            return side
+    raise Problem(403, "not-yours", "nobody has asked you about this proposal")

@@ -1,0 +1,127 @@
+"""A coordinator's rounds: open, look, verify, approve, publish."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Literal
+
+from fastapi import APIRouter
+
+from chassis.deciding.commands import Outcome
+from chassis.deciding.decider import On, Refused
+from chassis.running.http import Body, Context, Response
+from contracts.fact import Fact
+from contracts.matching import RoundKind, Verdict
+from contracts.types import ProgramId, ProposalId, RoundId
+from services.matching.api.common import Limit, page, round_of
+from services.matching.cohort import Cohort
+from services.matching.erasure import CUT, RESULT
+from services.matching.freezing import INPUT, freeze
+from services.matching.placing import Placement, check
+from services.matching.proposal import APPROVING, PROPOSAL, ReviewProposal
+from services.matching.round import ROUND, OpenRound, PublishRound
+from services.matching.solver import VERSION
+from services.matching.tasks import CHUNK
+from services.matching.views import PROPOSALS
+
+router = APIRouter()
+
+NAMED_AFTER = 20
+"""A request may wait for as many versions at most; an answer names no more."""
+
+
+class RoundOrder(Body):
+    """Open a round for everybody who has a seat left."""
+
+    kind: Literal["cohort"]
+
+
+@router.post("/programs/{program}/rounds", status_code=201)
+async def open_round(ctx: Context, program: ProgramId, body: RoundOrder) -> Response:
+    round = ctx.new_id("ro")
+    stream = ROUND.stream(program, round)
+    rounds = dict(await ctx.scan(ROUND, program))
+    running = [s for s, other in rounds.items() if other.state != "published"]
+    if running and stream not in rounds:
+        raise Refused("round-running", f"publish {running[0].rpartition('/')[2]} first; one round runs at a time")
+    seen = await ctx.cuts.seen(program)
+    cohort = await freeze(ctx, program)
+    command = OpenRound(
+        program=program,
+        round=round,
+        kind=RoundKind(body.kind),
+        rules_version=cohort.rules_version,
+        objective=cohort.rules.objective,
+        mentors=len(cohort.mentors),
+        executives=len(cohort.executives),
+        input=cohort.digest(),
+        solver=VERSION,
+    )
+    frozen = ctx.documents.put(INPUT, program, round, cohort.model_dump(mode="json"))
+    outcome = await ctx.run(On(ROUND, stream, command), also=[ctx.cuts.still(program, seen), frozen])
+    return ctx.answer(outcome, 201, round=round)
+
+
+@router.get("/programs/{program}/rounds/{round}")
+async def show_round(ctx: Context, program: ProgramId, round: RoundId) -> Response:
+    state, version = await round_of(ctx, program, round)
+    result = await ctx.documents.get(RESULT, program, round) or {}
+    unplaced = result.get("unplaced", []) if state.state != "opened" else []
+    whole = await ctx.documents.get(CUT, program, round) is None  # else somebody of its input was erased
+    told = {"unplaced": unplaced, "reproducible": whole}
+    return ctx.single(state.model_dump(mode="json", exclude={"program"}) | told, version)
+
+
+@router.get("/programs/{program}/rounds/{round}/verification")
+async def verify_round(ctx: Context, program: ProgramId, round: RoundId) -> dict[str, Any]:
+    """Check the kept result against the kept input and the facts: `wrong` is empty where nothing better exists."""
+    state, _ = await round_of(ctx, program, round)
+    kept = [await ctx.documents.get(kind, program, round) for kind in (INPUT, RESULT)]
+    if state.state == "opened" or None in kept:
+        raise Refused("not-solved", "the round has no result yet; wait until it is solved")
+    if await ctx.documents.get(CUT, program, round) is not None:
+        raise Refused("not-reproducible", "somebody whom the round was computed from was erased; open another round")
+    cohort, placement = Cohort.model_validate(kept[0]), Placement.model_validate(kept[1])
+    wrong = await asyncio.to_thread(check, cohort, placement)
+    if (cohort.digest(), placement.certificate) != (state.input, state.certificate):
+        wrong.append("the facts of this round are about another input or another result")
+    return {"round": round, "proven": not wrong, "wrong": wrong}
+
+
+@router.get("/programs/{program}/rounds/{round}/proposals")
+async def list_proposals(
+    ctx: Context, program: ProgramId, round: RoundId, after: ProposalId | None = None, limit: Limit = 100
+) -> dict[str, Any]:
+    await round_of(ctx, program, round)
+    beyond = PROPOSAL.stream(program, after) if after else None
+    found = await ctx.views.find(PROPOSALS, program, {"round": round}, limit=limit + 1, after=beyond)
+    shown = {"proposal", "mentor", "executive", "score", "terms", "verdict", "state"}
+    return page([f.row.model_dump(mode="json", include=shown) for f in found], "proposal", limit)
+
+
+@router.post("/programs/{program}/rounds/{round}/approvals")
+async def approve_rest(ctx: Context, program: ProgramId, round: RoundId, body: Body | None = None) -> Response:
+    """Approve every proposal of the round that has no verdict."""
+    state, _ = await round_of(ctx, program, round)
+    if state.state == "opened":
+        raise Refused("not-solved", "the round has no result yet; wait until it is solved")
+    approve = ReviewProposal(verdict=Verdict.approved, unless_reviewed=True)
+    streams = sorted(s for s, p in await ctx.scan(PROPOSAL, program) if p.round == round)
+    after: list[str] = []
+    facts: list[Fact] = []
+    for start in range(0, len(streams), CHUNK):
+        outcome = await ctx.run(*(On(PROPOSAL, s, approve) for s in streams[start : start + CHUNK]))
+        after += outcome.after
+        facts += outcome.facts
+    return ctx.answer(Outcome(tuple(after[-NAMED_AFTER:])), round=round, approved=len(facts))
+
+
+@router.post("/programs/{program}/rounds/{round}/publish")
+async def publish_round(ctx: Context, program: ProgramId, round: RoundId, body: Body | None = None) -> Response:
+    await round_of(ctx, program, round)
+    proposals = [p for _, p in await ctx.scan(PROPOSAL, program) if p.round == round]
+    verdicts = [p.verdict for p in proposals if p.state == "proposed"]
+    approved, undecided = sum(v in APPROVING for v in verdicts), verdicts.count(None)
+    command = PublishRound(approved=approved, rejected=len(proposals) - approved - undecided, undecided=undecided)
+    outcome = await ctx.run(On(ROUND, ROUND.stream(program, round), command))
+    return ctx.answer(outcome, round=round)
