@@ -18,6 +18,7 @@ from pymongo import MongoClient, WriteConcern
 from bench.figures import Figure, Spent, beside, latencies, processor, spent
 from bench.world import BATCH, Bench, commit_of, origin, ready
 from chassis.deciding.journal import GENESIS, chain
+from chassis.receiving.views import Views
 from chassis.running.runtime import Runtime
 from chassis.running.settings import Role
 from contracts.envelope import Envelope, to_headers
@@ -29,8 +30,9 @@ async def inbox(
 ) -> list[Figure]:
     """Facts into views that are there already, in batches of 500; with `tasks` each fact calls for one.
 
-    The floor is what a store can take: two threads replace such views, encoded beforehand, as many in a transaction as
-    a batch changes, each with its checkpoint. It receives, validates, folds and looks up nothing, and writes no task.
+    The floor is what a store can take: two threads write the same documents, encoded beforehand, over the same earlier
+    ones, under the same indexes, as many in a transaction as a batch changes, each with its checkpoint. It receives,
+    validates, folds and looks up nothing, and writes no task.
     """
     got: list[Spent] = []
     floor: list[float] = []
@@ -46,14 +48,17 @@ async def inbox(
         await runtime.inbox.take([(records[0].topic, 0)])
         for batch in batches[:there]:
             await runtime.inbox.apply(batch)
+        collection = runtime.database.collection(runtime.inbox.collection)
+        earlier = await collection.find().to_list(None)
         before, began = runtime.database.round_trips.total, spent(servers)
         for batch in batches[there:]:
             assert await runtime.inbox.apply(batch) == len(batch)
         got.append(spent(servers) - began)
         trips.append((runtime.database.round_trips.total - before) / count)
-        views = await runtime.database.collection(runtime.inbox.collection).find().to_list(None)
+        views = await collection.find().to_list(None)
         assert len(views) == streams and all(d["v"] == 1 + each for d in views), "the views are not what was heard"
-        await runtime.database.insert("bare", views)
+        await Views(runtime.database, "bare", list(runtime.inbox.views)).prepare()
+        await runtime.database.insert("bare", earlier)
         floor.append(
             count / await asyncio.to_thread(_bare, servers, bench.database(bench.hearer), views, BATCH // each)
         )
@@ -121,8 +126,8 @@ async def _two_hundred_a_second(bench: Bench, writer: Runtime, hearer: Runtime, 
 
 
 def _bare(servers: Servers, database: str, views: Sequence[dict[str, Any]], each: int) -> float:
-    """Seconds in which two threads replace the views, `each` in a transaction, by others: the same cost nothing."""
-    encoded = [RawBSONDocument(encode({"q": {"_id": view["_id"]}, "u": view | {"v": 0}})) for view in views]
+    """Seconds in which two threads write the views, `each` in a transaction, over earlier ones."""
+    encoded = [RawBSONDocument(encode({"q": {"_id": view["_id"]}, "u": view})) for view in views]
     ready = Barrier(3)
 
     def write(thread: int) -> None:
