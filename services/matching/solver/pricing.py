@@ -56,6 +56,14 @@ class Pricing:
         ]
         return _joined(parts)
 
+    def near(self, floors: Ints, prices: Ints, skip: Ints) -> Found:
+        """The best of each row at these prices among all columns, also where that is below its floor."""
+        everybody, columns = (np.arange(n) for n in self.shape)
+        found = self._among(everybody, columns, np.full(self.shape[0], NOTHING), prices, skip)
+        above = found.rows[found.gains > floors[found.rows] + prices[found.columns]]
+        self._seen = floors.copy(), prices.copy(), self._cut(above)
+        return found
+
     def better(self, floors: Ints, prices: Ints, skip: Ints) -> Found:
         """For each row the best columns whose gain less price is above its floor; none means that there is none.
 
@@ -75,9 +83,12 @@ class Pricing:
         if fell.any():
             parts.append(self._among(everybody[~again], all_columns[fell], floors, prices, skip))
         found = _joined(parts)
-        cut = np.bincount(found.rows, minlength=self.shape[0]) == self.most
-        self._seen = floors.copy(), prices.copy(), cut
+        self._seen = floors.copy(), prices.copy(), self._cut(found.rows)
         return found
+
+    def _cut(self, rows: Ints) -> Mask:
+        """Whether a row found as many as can be told, so that there may be more."""
+        return np.asarray(np.bincount(rows, minlength=self.shape[0]) == self.most)
 
     def _among(self, rows: Ints, columns: Ints, floors: Ints, prices: Ints, skip: Ints) -> Found:
         """At most so many columns a row as are wanted; of equal ones those that the tie breaker prefers."""

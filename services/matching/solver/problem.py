@@ -121,15 +121,22 @@ class Problem:
 
         What comes first is worth more than all scores and priorities together, so that these never change it.
         """
-        firsts = [self._first(side) for side in (0, 1)]
-        priority = [np.where(f, p.priority, 0) for f, p in zip(firsts, (self.mentors, self.executives), strict=True)]
-        pairs = min(int(self.seats(0).sum()), int(self.seats(1).sum()))
-        more = self.most_points * pairs + int(priority[0].sum()) + int(priority[1].sum()) + 1
+        firsts, priority = [self._first(side) for side in (0, 1)], self._priorities()
         if self.goal == "most_people":
-            return 0, firsts[0] * more + priority[0], firsts[1] * more + priority[1]
+            return 0, firsts[0] * self.unit + priority[0], firsts[1] * self.unit + priority[1]
         if self.goal == "most_pairs":
-            return more, priority[0], priority[1]
+            return self.unit, priority[0], priority[1]
         return 0, np.zeros(len(self.mentors), np.int64), np.zeros(len(self.executives), np.int64)
+
+    @property
+    def unit(self) -> int:
+        """More than all scores and priorities together can be."""
+        pairs = min(int(self.seats(0).sum()), int(self.seats(1).sum()))
+        return self.most_points * pairs + sum(int(side.sum()) for side in self._priorities()) + 1
+
+    def _priorities(self) -> list[Ints]:
+        sides = enumerate((self.mentors, self.executives))
+        return [np.where(self._first(k), side.priority, 0) for k, side in sides]
 
     def _first(self, side: int) -> Ints:
         people = (self.mentors, self.executives)[side]

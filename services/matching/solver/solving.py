@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 
 from services.matching.solver.compiling import COMPILES
 from services.matching.solver.network import Network, Side
 from services.matching.solver.pricing import Pricing
-from services.matching.solver.problem import Certificate, Ints, Problem, Result
+from services.matching.solver.problem import Certificate, Ints, Mask, Problem, Result
 from services.matching.solver.scores import Scores
+from services.matching.solver.warm import Warm, kept, placed
 
 VERSION = (2, 0, 0)
 """Another answer to the same problem, even an equally good one, is another version."""
@@ -19,19 +23,34 @@ SMALL = 2**16
 """So few pairs that compiling would take longer than solving; the answer is the same."""
 
 
+@dataclass(frozen=True)
+class Progress:
+    """How far a solve is: times that all pairs were priced, paths searched, pairs that were worth more at last."""
+
+    rounds: int
+    searches: int
+    better: int
+
+
+Watch = Callable[[Progress], None]
+
+
 def solve(
-    problem: Problem, *, fast: bool | None = None, threads: int | None = None, known: int = KNOWN
-) -> tuple[Result, Certificate]:
+    problem: Problem, *, warm: Warm | None = None, fast: bool | None = None, threads: int | None = None,
+    known: int = KNOWN, watch: Watch | None = None,
+) -> tuple[Result, Certificate]:  # fmt: skip
     """The best choice of pairs and its certificate; the same whatever `fast` (compiled or not) and `threads` are.
 
-    Raises ValueError where a lock is against the rules.
+    `warm` is where to start: what was best for these people under other locks, rules or goals. The answer is as good as
+    any; of equally good ones it stays near its start. `watch` hears of progress, and ends the solve by raising.
+    Raises ValueError where a lock is against the rules or `warm` is of other people.
     """
     if fast is None:
         fast = len(problem.mentors) * len(problem.executives) > SMALL
     fast = fast and COMPILES
     order = [_in_order(problem, side) for side in (0, 1)]
     pricing = Pricing(Scores(_part(problem, order)), problem.gains()[0], known, fast, threads)
-    pairs, prices = _solve_free(problem, order, pricing)
+    pairs, prices = _solve_free(problem, order, pricing, warm, watch)
     chosen = np.concatenate([problem.locked, np.stack([order[0][pairs[:, 0]], order[1][pairs[:, 1]]], axis=1)])
     a, b = chosen[:, 0], chosen[:, 1]
     ranked = np.lexsort((problem.executives.ids[b], problem.mentors.ids[a]))
@@ -56,24 +75,52 @@ def _in_order(problem: Problem, side: int) -> Ints:
     return able[np.argsort(people.ids[able])]
 
 
-def _solve_free(problem: Problem, order: list[Ints], pricing: Pricing) -> tuple[Ints, list[Ints]]:
+def _solve_free(
+    problem: Problem, order: list[Ints], pricing: Pricing, warm: Warm | None, watch: Watch | None
+) -> tuple[Ints, list[Ints]]:
     """Pairs beside the locked ones and prices, both in the given orders."""
     _, *first = problem.gains()
     sides = [Side.of(first[k][order[k]], np.ones(len(order[k]), np.int64), problem.seats(k)[order[k]]) for k in (0, 1)]
     network = Network(sides[0], sides[1], fast=pricing.fast)
     apart = _apart(problem, order)
-    found = pricing.first(sides[1].price, apart)
     anew = np.ones(len(order[0]), dtype=np.bool_)
-    while anew.any():
+    if warm is None:
+        found = pricing.first(sides[1].price, apart)
+    else:
+        anew = _begin(problem, order, network, pricing.scores, warm, apart)
+        found = pricing.near(sides[0].price, sides[1].price, _skip(network, apart))
+        anew[found.rows[found.gains > sides[0].price[found.rows] + sides[1].price[found.columns]]] = True
+    rounds = 0
+    while anew.any() or rounds == 0:
         network.add(found.rows, found.columns, found.gains)
         network.settle(anew)
-        used = network.flow > 0
-        skip = np.concatenate([apart, np.stack([network.tail[used], network.head[used]], axis=1)])
-        found = pricing.better(sides[0].price, sides[1].price, skip)
+        found = pricing.better(sides[0].price, sides[1].price, _skip(network, apart))
         anew = np.zeros(len(order[0]), dtype=np.bool_)
         anew[found.rows] = True
+        rounds += 1
+        if watch:
+            watch(Progress(rounds, network.searches, len(found.rows)))
     used = network.flow > 0
     return np.stack([network.tail[used], network.head[used]], axis=1), [sides[0].price, sides[1].price]
+
+
+def _begin(problem: Problem, order: list[Ints], network: Network, scores: Scores, warm: Warm, apart: Ints) -> Mask:
+    """Prices and pairs as they were, where they still can be; the rows whose pairs are not worth their prices now."""
+    sides = network.ours, network.theirs
+    pairs = kept(warm, problem, order, scores, apart)
+    for k, side in enumerate(sides):
+        used = np.bincount(pairs[:, k], minlength=len(side.price)).astype(np.int64)
+        side.price[:], side.taken[:] = placed(side, warm.prices(problem, k)[order[k]], used)
+    gains = scores.points(pairs[:, 0], pairs[:, 1]) + problem.gains()[0]
+    network.add(pairs[:, 0], pairs[:, 1], gains, np.ones(len(pairs), dtype=np.int64))
+    loose = network.gain < sides[0].price[network.tail] + sides[1].price[network.head]
+    return np.isin(np.arange(len(order[0])), network.tail[loose])
+
+
+def _skip(network: Network, apart: Ints) -> Ints:
+    """The pairs that pricing need not find: out of the question, or in use."""
+    used = network.flow > 0
+    return np.concatenate([apart, np.stack([network.tail[used], network.head[used]], axis=1)])
 
 
 def _part(problem: Problem, order: list[Ints]) -> Problem:
