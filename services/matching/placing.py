@@ -57,7 +57,7 @@ class Placement(BaseModel):
 def place(cohort: Cohort) -> Placement:
     """The optimal placement of a cohort; the same for the same cohort, in whatever order its people are."""
     cohort = cohort.in_order()
-    posed, apart = problem(cohort)
+    posed, _ = problem(cohort)
     result, certificate = solve(posed)
     placed = [
         Placed(
@@ -69,7 +69,7 @@ def place(cohort: Cohort) -> Placement:
         for (i, j), points in zip(result.pairs.tolist(), result.points.tolist(), strict=True)
     ]
     prices = certificate.mentor_prices.tolist(), certificate.executive_prices.tolist()
-    left = Left(posed, apart)
+    left = Left(posed)
     return Placement(
         placed=placed,
         unplaced=_unplaced(cohort.mentors, Side.mentor, {p.mentor for p in placed}, left)

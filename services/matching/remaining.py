@@ -1,4 +1,4 @@
-"""How many partners remain for somebody after each hard rule in turn: why nobody is left for them."""
+"""Which rule keeps two people apart, and how many partners remain for somebody after each rule in turn."""
 
 from __future__ import annotations
 
@@ -7,22 +7,30 @@ from collections.abc import Iterator
 import numpy as np
 
 from contracts.types import Side
-from services.matching.arrays import Pairs
 from services.matching.solver import Problem
 from services.matching.solver.problem import Ints, Mask
 from services.matching.solver.scores import Scores
 
 BLOCK = 2**18
 """Pairs looked at together."""
+APART = "apart"
+"""Reporting lines, earlier partners, who said no, and whom somebody excluded: one rule, the last one. Where any other
+keeps the two apart too, it is that one that is told, with or without an exclusion; and where it is this one, not which
+of them."""
 
 
 class Left:
-    """Counts over a problem, for whom they are asked for only."""
+    """The hard rules of a problem, in the order in which they are told."""
 
-    def __init__(self, problem: Problem, apart: Pairs) -> None:
-        self._scores = Scores(problem)
+    def __init__(self, problem: Problem, scores: Scores | None = None) -> None:
+        self._scores = scores or Scores(problem)
         self._placeable = problem.mentors.placeable, problem.executives.placeable
-        self._apart = apart
+        self._apart = problem.apart
+
+    def rule(self, mentor: int, executive: int) -> str | None:
+        """The first rule that keeps these two rows apart; None where they may go together."""
+        a, b = np.array([mentor]), np.array([executive])
+        return next((rule for rule, mask in self._rules(a, b) if not mask.any()), None)
 
     def partners(self, side: Side, rows: Ints) -> dict[str, Ints]:
         """For each rule in its order, how many partners it and those before it leave to each of the rows."""
@@ -42,11 +50,8 @@ class Left:
 
     def _rules(self, a: Ints, b: Ints) -> Iterator[tuple[str, Mask]]:
         yield "placeable", self._placeable[0][a][:, None] & self._placeable[1][b][None, :]
-        yield "line", _without(self._apart.line, a, b)
-        for rule, mask in self._scores.masks(a[:, None], b[None, :]):
-            if rule == "window":
-                yield "partner", _without(self._apart.partner, a, b)
-            yield rule, mask
+        yield from self._scores.masks(a[:, None], b[None, :])
+        yield APART, _without(self._apart, a, b)
 
 
 def _without(pairs: Ints, a: Ints, b: Ints) -> Mask:

@@ -44,9 +44,9 @@ def test_two_who_suit_are_placed_with_every_term_explained() -> None:
 @pytest.mark.parametrize(
     ("mentor", "executive", "rule"),
     [
-        ({"line": [BEN, OMAR]}, {}, "line"),
-        ({"line": [OMAR]}, {}, "line"),
-        ({}, {"line": [ADA]}, "line"),
+        ({"line": [BEN, OMAR]}, {}, "apart"),
+        ({"line": [OMAR]}, {}, "apart"),
+        ({}, {"line": [ADA]}, "apart"),
         ({"languages": ["fr"]}, {"languages": ["en", "de"]}, "language"),
         ({"windows": office_hours(36, 38)}, {}, "window"),
         ({"windows": []}, {}, "window"),
@@ -66,7 +66,7 @@ def test_each_hard_rule_keeps_two_apart_and_is_named(
 def test_the_line_covers_the_reports_of_a_direct_report() -> None:
     """Ada reports to Ben, and Ben to Omar: her line names them both."""
     below = candidate("ada", 1, line=[BEN, OMAR])
-    assert reasons(place(cohort([below], [omar])))[ADA] == "line"
+    assert reasons(place(cohort([below], [omar])))[ADA] == "apart"
 
 
 def test_the_mentor_is_below_by_the_least_difference() -> None:
@@ -84,7 +84,18 @@ def test_function_and_site_count_only_where_the_program_says_so() -> None:
 
 
 def test_earlier_partners_do_not_meet_again() -> None:
-    assert reasons(place(cohort([ada], [omar], barred=[(ADA, OMAR)])))[ADA] == "partner"
+    assert reasons(place(cohort([ada], [omar], barred=[(ADA, OMAR)])))[ADA] == "apart"
+
+
+@pytest.mark.guarantee("people")
+@pytest.mark.parametrize("other", [{"line": [OMAR]}, {"languages": ["fr"]}, {"windows": []}])
+def test_who_is_barred_and_kept_apart_by_another_rule_too_is_told_what_they_would_be_told_anyhow(
+    other: dict[str, object],
+) -> None:
+    mentors, executives = [candidate("ada", 1, **other), candidate("ben", 1)], [omar, candidate("pia", 5)]
+    worlds = [place(cohort(mentors, executives, barred)) for barred in ([], [(ADA, OMAR)])]
+    told = [world.model_dump(include={"placed", "unplaced", "total", "value"}) for world in worlds]
+    assert told[0] == told[1]
 
 
 @pytest.mark.guarantee("people")
