@@ -219,6 +219,30 @@ class SeatFreed(Fact, of=SEAT):
     pair: PairId
 
 
+class PersonExcluded(Fact, of=SEAT):
+    """A person does not want to be paired with another. Nobody but they themselves ever learns it."""
+
+    program: ProgramId
+    person: PersonId
+    other: PersonId
+
+
+class ExclusionLifted(Fact, of=SEAT):
+    """A person took an exclusion back."""
+
+    program: ProgramId
+    person: PersonId
+    other: PersonId
+
+
+class PriorityGiven(Fact, of=SEAT):
+    """A person whose pair ended, and who did not leave it, comes first among equals in the next round."""
+
+    program: ProgramId
+    person: PersonId
+    pair: PairId
+
+
 class ErasureConfirmedByMatching(Fact, of=ERASURE):
     """Matching keeps nothing personal of a person any more, and nothing that comes late can bring it back."""
 

@@ -1,4 +1,4 @@
-"""Erasing a person from matching: their profiles, and their rows in what rounds were computed from."""
+"""Erasing a person from matching: their profiles, exclusions, and their rows in what rounds were computed from."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contracts.enrollment import ErasureRequested
 from contracts.matching import ERASURE, DeclineCause, ErasureConfirmedByMatching
 from contracts.streams import ORG, parts
 from services.matching.cohort import Cohort
+from services.matching.excluding import forget
 from services.matching.freezing import INPUT
 from services.matching.placing import Placement
 from services.matching.proposal import PROPOSAL, CloseProposal
@@ -26,6 +27,7 @@ async def erase(fact: ErasureRequested, work: Work) -> None:
     items = await work.erasing.cut(fact.person, fact.programs, work.now())
     running = False
     for program in fact.programs:
+        await forget(work, program, fact.person)
         for stream, state in await work.scan(ROUND, program):
             items += await _clear(work, program, parts(stream)[2], fact.person)
             running = running or state.state == "opened"

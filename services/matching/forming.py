@@ -24,7 +24,8 @@ def pair_id(program: str, mentor: str, executive: str) -> str:
 
 
 def form(proposal: Proposal, mentor_rev: int, executive_rev: int, now: datetime) -> tuple[On, ...]:
-    """The executive says yes, and the pair forms. Refused as `seat-taken` or `ineligible`, or all of it happens."""
+    """The executive says yes, and the pair forms. Refused as `seat-taken`, `ineligible` or `declined`
+    (one of the two does not want the other), or all of it happens."""
     p = proposal
     pair = pair_id(p.program, p.mentor, p.executive)
     command = FormPair(
@@ -42,15 +43,23 @@ def form(proposal: Proposal, mentor_rev: int, executive_rev: int, now: datetime)
     return (
         On(PROPOSAL, PROPOSAL.stream(p.program, p.proposal), answer),
         On(PAIR, PAIR.stream(p.program, pair), command),
-        On(SEAT, seat_stream(p.program, p.mentor, Side.mentor), TakeSeat(pair=pair)),
-        On(SEAT, seat_stream(p.program, p.executive, Side.executive), TakeSeat(pair=pair)),
+        On(SEAT, seat_stream(p.program, p.mentor, Side.mentor), TakeSeat(pair=pair, partner=p.executive)),
+        On(SEAT, seat_stream(p.program, p.executive, Side.executive), TakeSeat(pair=pair, partner=p.mentor)),
     )
 
 
-def release(pair: Pair, cause: ReleaseCause, expect: int | None = None) -> tuple[On, ...]:
-    """The pair ends and both seats are free. `expect` is the version of the pair that the caller saw."""
+def release(pair: Pair, cause: ReleaseCause, expect: int | None = None, *, leaver: str | None = None) -> tuple[On, ...]:
+    """The pair ends and both seats are free. `expect` is the version of the pair that the caller saw.
+
+    Whoever did not bring it about (`leaver` did) is first in the queue, unless the two had completed their journey.
+    """
+
+    def free(side: Side, person: str) -> On:
+        first = cause is not ReleaseCause.completed and person != leaver
+        return On(SEAT, seat_stream(pair.program, person, side), FreeSeat(pair=pair.pair, first=first))
+
     return (
         On(PAIR, PAIR.stream(pair.program, pair.pair), ReleasePair(cause=cause), expect),
-        On(SEAT, seat_stream(pair.program, pair.mentor, Side.mentor), FreeSeat(pair=pair.pair)),
-        On(SEAT, seat_stream(pair.program, pair.executive, Side.executive), FreeSeat(pair=pair.pair)),
+        free(Side.mentor, pair.mentor),
+        free(Side.executive, pair.executive),
     )

@@ -12,6 +12,7 @@ from contracts.enrollment import Rules
 from contracts.profiles import Profile
 from contracts.types import Side
 from services.matching.cohort import Candidate, Cohort
+from services.matching.excluding import kept_apart
 from services.matching.pair import PAIR
 from services.matching.proposal import PROPOSAL, Proposal
 from services.matching.seat import SEAT, Seats, seat_stream
@@ -47,17 +48,25 @@ async def freeze(ctx: Ctx, program: str) -> Cohort:
         promised=_promised(proposals),
     )
     people = [p for p in await ctx.views.find(PARTICIPATIONS, program, limit=EVERYBODY) if not p.row.left]
+    mentors, executives = (_candidates(program, people, side, known) for side in (Side.mentor, Side.executive))
     return Cohort(
         program=program,
         rules=row.rules,
         rules_version=row.rules_version,
         opens=row.opens,
         closes=row.closes,
-        mentors=_candidates(program, people, Side.mentor, known),
-        executives=_candidates(program, people, Side.executive, known),
+        mentors=mentors,
+        executives=executives,
         barred=[(p.mentor, p.executive) for _, p in await ctx.scan(PAIR, program)]
-        + [(p.mentor, p.executive) for p in proposals if p.state == "asked" or p.cause == "declined"],
+        + [(p.mentor, p.executive) for p in proposals if p.state == "asked" or p.cause == "declined"]
+        + _excluded(known, mentors, executives),
     ).in_order()
+
+
+def _excluded(known: _Known, mentors: list[Candidate], executives: list[Candidate]) -> list[tuple[str, str]]:
+    """Pairs of whom one excludes the other, of people who are there only: no more is kept than the round needs."""
+    here = {c.person for c in mentors}, {c.person for c in executives}
+    return [pair for pair in kept_apart(known.seats.items()) if pair[0] in here[0] and pair[1] in here[1]]
 
 
 def _promised(proposals: list[Proposal]) -> Counter[tuple[str, Side]]:
@@ -75,7 +84,7 @@ def _candidates(program: str, people: list[Found[ParticipationRow]], side: Side,
             continue
         seats = known.seats.get(seat_stream(program, row.person, side))
         profile = known.profiles.get(row.person)
-        if seats is None or profile is None or profile.rev < row.profile_rev:
+        if seats is None or seats.capacity is None or profile is None or profile.rev < row.profile_rev:
             raise later("catching-up", "some who enrolled are not fully known here yet; try again in a moment")
         left = seats.left - known.promised[row.person, side]
         if left > 0:

@@ -21,4 +21,7 @@ POLICY: Policy = {
     "show_pair": _ANYONE,
     "leave_pair": _ANYONE,  # whoever is in it, also when they no longer take part
     "end_pair": _COORDINATOR,
+    "my_exclusions": _ANYONE,  # one's own, for coordinators too
+    "exclude_person": _ANYONE,
+    "lift_exclusion": _ANYONE,
 }

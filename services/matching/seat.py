@@ -1,4 +1,7 @@
-"""The seats of one person on one side: every pair that forms or ends writes here, so no race can overrun them."""
+"""The seats of one person on one side: every pair that forms or ends writes here, so no race can overrun them.
+
+Whom the person does not want to meet is here too: a pair that forms meets it, however late it was said.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import Any
 from chassis.deciding.decider import Aggregate, Command, Refused, State
 from contracts.fact import Fact
 from contracts.matching import SEAT as CATEGORY
-from contracts.matching import SeatFreed, SeatsSet, SeatTaken
+from contracts.matching import ExclusionLifted, PersonExcluded, PriorityGiven, SeatFreed, SeatsSet, SeatTaken
 from contracts.types import Side
 
 
@@ -22,26 +25,52 @@ class SetSeats(Command):
     capacity: int
 
 
+MOST_EXCLUDED = 200
+"""People one person may exclude: more than anybody knows well enough."""
+
+
 class TakeSeat(Command):
-    """Take a seat for a pair that forms."""
+    """Take a seat for a pair that forms with `partner`."""
 
     pair: str
+    partner: str
 
 
 class FreeSeat(Command):
-    """Free the seat of a pair that ends."""
+    """Free the seat of a pair that ends; `first` in the queue for another is who did not want that themselves."""
 
     pair: str
+    first: bool = False
+
+
+class Exclude(Command):
+    """Never be paired with `other`."""
+
+    program: str
+    person: str
+    other: str
+
+
+class LiftExclusion(Command):
+    """Take an exclusion back."""
+
+    other: str
 
 
 class Seats(State):
-    """How many seats a person has, and the living pairs that have taken one. No capacity: never said."""
+    """How many seats a person has, and the living pairs that have taken one. No capacity: never said.
+
+    `excluded` are the people this one does not want to meet: for themselves and for the rules, and for nobody's eyes.
+    `priority` says that they come first among equals when a round places them.
+    """
 
     program: str = ""
     person: str = ""
     side: Side | None = None
     capacity: int | None = None
     taken: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+    priority: int = 0
 
     @property
     def left(self) -> int:
@@ -64,6 +93,8 @@ def _(command: SetSeats, seats: Seats, now: datetime) -> list[Fact]:
 def _(command: TakeSeat, seats: Seats, now: datetime) -> list[Fact]:
     if command.pair in seats.taken:
         return []
+    if command.partner in seats.excluded:
+        raise Refused("declined", "the proposal has come to nothing")  # as if one of the two had said no
     if not seats.capacity:
         raise Refused("ineligible", "one of the two does not take part any more")
     if not seats.left:
@@ -75,7 +106,27 @@ def _(command: TakeSeat, seats: Seats, now: datetime) -> list[Fact]:
 def _(command: FreeSeat, seats: Seats, now: datetime) -> list[Fact]:
     if command.pair not in seats.taken:
         return []
-    return [SeatFreed(program=seats.program, person=seats.person, pair=command.pair)]
+    who = {"program": seats.program, "person": seats.person, "pair": command.pair}
+    first = command.first and bool(seats.capacity)  # who has left waits for nobody
+    return [SeatFreed(**who), PriorityGiven(**who)] if first else [SeatFreed(**who)]
+
+
+@decide.register
+def _(command: Exclude, seats: Seats, now: datetime) -> list[Fact]:
+    if command.other == command.person:
+        raise Refused("oneself", "you are never paired with yourself; name somebody else")
+    if command.other in seats.excluded:
+        return []
+    if len(seats.excluded) >= MOST_EXCLUDED:
+        raise Refused("too-many", f"you exclude {MOST_EXCLUDED} people already; lift one of these first")
+    return [PersonExcluded(**command.model_dump())]
+
+
+@decide.register
+def _(command: LiftExclusion, seats: Seats, now: datetime) -> list[Fact]:
+    if command.other not in seats.excluded:
+        return []
+    return [ExclusionLifted(program=seats.program, person=seats.person, other=command.other)]
 
 
 def evolve(seats: Seats, fact: Fact) -> Seats:
@@ -84,9 +135,16 @@ def evolve(seats: Seats, fact: Fact) -> Seats:
         case SeatsSet():
             return seats.model_copy(update={k: getattr(fact, k) for k in ("program", "person", "side", "capacity")})
         case SeatTaken():
-            return seats.model_copy(update={"taken": (*seats.taken, fact.pair)})
+            return seats.model_copy(update={"taken": (*seats.taken, fact.pair), "priority": 0})
         case SeatFreed():
             return seats.model_copy(update={"taken": tuple(p for p in seats.taken if p != fact.pair)})
+        case PersonExcluded():
+            who = {"program": fact.program, "person": fact.person}
+            return seats.model_copy(update={"excluded": (*seats.excluded, fact.other)} | who)
+        case ExclusionLifted():
+            return seats.model_copy(update={"excluded": tuple(p for p in seats.excluded if p != fact.other)})
+        case PriorityGiven():
+            return seats.model_copy(update={"priority": seats.priority + 1})
     return seats
 
 

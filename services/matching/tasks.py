@@ -48,7 +48,7 @@ async def let_go(fact: ParticipantWithdrawn, work: Work) -> None:
         await _set_seats(work, fact.person, side)
         seats, _ = await work.read(SEAT, seat_stream(work.scope, fact.person, side))
         for pair in seats.taken:
-            await _release(work, pair, ReleaseCause.ended)
+            await _release(work, pair, ReleaseCause.ended, leaver=fact.person)
         for found in await work.views.find(PROPOSALS, work.scope, {side.value: fact.person}):
             await work.run(On(PROPOSAL, found.stream, CloseProposal(cause=DeclineCause.ineligible)), step=found.stream)
 
@@ -129,9 +129,9 @@ async def complete(fact: JourneyCompleted, work: Work) -> None:
     await _release(work, fact.pair, ReleaseCause.completed)
 
 
-async def _release(work: Work, pair: str, cause: ReleaseCause) -> None:
+async def _release(work: Work, pair: str, cause: ReleaseCause, leaver: str | None = None) -> None:
     state, _ = await work.read(PAIR, PAIR.stream(work.scope, pair))
-    await work.run(*release(state, cause), step=pair)
+    await work.run(*release(state, cause, leaver=leaver), step=pair)
 
 
 def _lapses(fact: ConsentAsked, at: datetime) -> datetime:

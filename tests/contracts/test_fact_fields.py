@@ -37,6 +37,7 @@ IDS = {
     "program": "pr",
     "person": "pe",
     "for_person": "pe",
+    "other": "pe",
     "mentor": "pe",
     "executive": "pe",
     "invitation": "iv",

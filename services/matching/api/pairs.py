@@ -42,7 +42,7 @@ async def leave_pair(ctx: Context, program: ProgramId, pair: PairId, body: Body 
     """Alone, at once, without a reason; the other side sees that the pair has ended and nothing else."""
     state, _ = await _pair(ctx, program, pair)
     _own(ctx, state)
-    return ctx.answer(await ctx.run(*release(state, ReleaseCause.ended)), pair=pair)
+    return ctx.answer(await ctx.run(*release(state, ReleaseCause.ended, leaver=ctx.caller.person)), pair=pair)
 
 
 @router.post("/programs/{program}/pairs/{pair}/end")

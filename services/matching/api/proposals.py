@@ -14,6 +14,7 @@ from contracts.profiles import profile_key
 from contracts.types import ProgramId, ProposalId, Side
 from services.matching.api.common import proposal_of
 from services.matching.asking import lapse, rules_of
+from services.matching.excluding import excluded_by
 from services.matching.forming import form, pair_id
 from services.matching.proposal import PROPOSAL, AnswerConsent, CloseProposal, Proposal, ReviewProposal
 from services.matching.views import PROFILES, PROPOSALS
@@ -39,9 +40,12 @@ async def review_proposal(ctx: Context, program: ProgramId, proposal: ProposalId
 async def my_proposals(ctx: Context, program: ProgramId) -> dict[str, Any]:
     """What this person's answer is awaited for. Who the partner is, they learn when the pair is formed."""
     items = []
+    excluded = await excluded_by(ctx, program, ctx.caller.person or "")
     for side, other in ((Side.mentor, Side.executive), (Side.executive, Side.mentor)):
         where = {side.value: ctx.caller.person, "awaited": side.value}
         for found in await ctx.views.find(PROPOSALS, program, where):
+            if found.row.person(other) in excluded:
+                continue  # to everybody else it is not answered
             row = found.row.model_dump(mode="json", include={"proposal", "lapses"})
             profile = await ctx.views.latest(PROFILES, profile_key(program, found.row.person(other)))
             told = {"level", "function", "site", "offers", "seeks"}
@@ -83,7 +87,7 @@ async def _form(ctx: Ctx, proposal: Proposal) -> Response:
     try:
         outcome = await ctx.run(*form(proposal, revs[0], revs[1], ctx.now()))
     except Refused as refused:
-        if refused.code not in ("seat-taken", "ineligible"):
+        if refused.code not in ("seat-taken", "ineligible", "declined"):
             raise
         close = CloseProposal(cause=DeclineCause(refused.code.replace("-", "_")))
         outcome = await ctx.run(On(PROPOSAL, PROPOSAL.stream(proposal.program, proposal.proposal), close))

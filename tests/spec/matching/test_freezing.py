@@ -18,10 +18,20 @@ from contracts.enrollment import (
     Rules,
 )
 from contracts.fact import Fact
-from contracts.matching import DeclineCause, PairDeclined, PairReleased, ReleaseCause, SeatFreed, SeatsSet, Verdict
+from contracts.matching import (
+    DeclineCause,
+    PairDeclined,
+    PairReleased,
+    PersonExcluded,
+    ReleaseCause,
+    SeatFreed,
+    SeatsSet,
+    Verdict,
+)
 from contracts.profiles import Profile, profile_key
 from contracts.types import Side
 from services.matching.cohort import Cohort
+from services.matching.excluding import exclude
 from services.matching.freezing import freeze
 from services.matching.seat import seat_stream
 from tests.spec.matching import people
@@ -115,6 +125,24 @@ async def test_a_further_seat_is_offered_to_who_is_paired_but_not_with_the_same_
     [omar] = cohort.executives
     assert (omar.seats, omar.paired) == (1, True)
     assert cohort.barred == [(ADA, OMAR)]
+
+
+@pytest.mark.guarantee("people")
+@pytest.mark.parametrize(("who", "whom"), [(ADA, OMAR), (OMAR, ADA)])
+async def test_who_excludes_somebody_is_not_placed_with_them_and_only_those_there_are_named(
+    who: str, whom: str
+) -> None:
+    work = program()
+    for other in (whom, people.an_id("pe", "nobody here")):
+        await work.run(*await exclude(cast(Ctx, work), PROGRAM, who, other))
+    assert (await frozen(work)).barred == [(ADA, OMAR)]
+
+
+async def test_an_exclusion_before_the_seats_are_known_opens_none() -> None:
+    work = program()
+    work.streams[ADAS_SEATS] = [PersonExcluded(program=PROGRAM, person=ADA, other=OMAR)]
+    with pytest.raises(Problem):
+        await frozen(work)
 
 
 async def test_earlier_partners_stay_barred_after_the_pair_has_ended() -> None:

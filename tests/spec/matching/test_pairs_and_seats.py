@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from chassis.deciding.decider import Refused
 from chassis.testing.spec import given
-from contracts.matching import PairReleased, ReleaseCause, SeatFreed
+from contracts.matching import PairReleased, PriorityGiven, ReleaseCause, SeatFreed
 from contracts.types import Side
 from services.matching import forming
 from services.matching.pair import PAIR, FormPair, ReleasePair
@@ -30,6 +32,7 @@ FORM = FormPair(
 )
 released = PairReleased(program=people.PROGRAM, pair=people.PAIR, cause=ReleaseCause.ended)
 OTHER = an_id("pa", "another")
+TAKE = TakeSeat(pair=people.PAIR, partner=ADA)
 
 
 def test_a_pair_forms_once() -> None:
@@ -52,15 +55,15 @@ def test_seats_are_said_once() -> None:
 
 
 def test_a_seat_is_taken_while_there_is_one() -> None:
-    given(SEAT, seats(1)).when(TakeSeat(pair=people.PAIR), NOW).then(taken(people.PAIR))
-    given(SEAT, seats(1), taken(people.PAIR)).when(TakeSeat(pair=people.PAIR), NOW).then()
-    given(SEAT, seats(1), taken(OTHER)).when(TakeSeat(pair=people.PAIR), NOW).refused("seat-taken")
-    given(SEAT, seats(2), taken(OTHER)).when(TakeSeat(pair=people.PAIR), NOW).then(taken(people.PAIR))
+    given(SEAT, seats(1)).when(TAKE, NOW).then(taken(people.PAIR))
+    given(SEAT, seats(1), taken(people.PAIR)).when(TAKE, NOW).then()
+    given(SEAT, seats(1), taken(OTHER)).when(TAKE, NOW).refused("seat-taken")
+    given(SEAT, seats(2), taken(OTHER)).when(TAKE, NOW).then(taken(people.PAIR))
 
 
 def test_who_has_left_or_never_came_has_no_seat() -> None:
-    given(SEAT).when(TakeSeat(pair=people.PAIR), NOW).refused("ineligible")
-    given(SEAT, seats(2), seats(0)).when(TakeSeat(pair=people.PAIR), NOW).refused("ineligible")
+    given(SEAT).when(TAKE, NOW).refused("ineligible")
+    given(SEAT, seats(2), seats(0)).when(TAKE, NOW).refused("ineligible")
 
 
 def test_a_seat_is_freed_once_also_after_leaving() -> None:
@@ -70,10 +73,35 @@ def test_a_seat_is_freed_once_also_after_leaving() -> None:
     given(SEAT, seats(1), taken(people.PAIR), seats(0)).when(FreeSeat(pair=people.PAIR), NOW).then(freed)
 
 
+def test_who_did_not_end_the_pair_is_first_in_the_queue_unless_they_have_left_too() -> None:
+    freed = SeatFreed(program=people.PROGRAM, person=OMAR, pair=people.PAIR)
+    first = PriorityGiven(program=people.PROGRAM, person=OMAR, pair=people.PAIR)
+    free = FreeSeat(pair=people.PAIR, first=True)
+    given(SEAT, seats(1), taken(people.PAIR)).when(free, NOW).then(freed, first)
+    given(SEAT, seats(1), taken(people.PAIR), freed, first).when(free, NOW).then()
+    given(SEAT, seats(1), taken(people.PAIR), seats(0)).when(free, NOW).then(freed)
+    assert SEAT.fold([seats(1), taken(people.PAIR), freed, first]).priority == 1
+    assert SEAT.fold([seats(1), taken(people.PAIR), freed, first, taken(OTHER)]).priority == 0
+
+
+@pytest.mark.parametrize(
+    ("leaver", "cause", "first"),
+    [
+        (ADA, ReleaseCause.ended, [False, True]),
+        (OMAR, ReleaseCause.ended, [True, False]),
+        (None, ReleaseCause.ended, [True, True]),
+        (None, ReleaseCause.completed, [False, False]),
+    ],
+)
+def test_whoever_leaves_does_not_come_first(leaver: str | None, cause: ReleaseCause, first: list[bool]) -> None:
+    _, *seats_of_both = forming.release(PAIR.fold([formed]), cause, leaver=leaver)
+    assert [cast(FreeSeat, o.command).first for o in seats_of_both] == first
+
+
 STEP = st.one_of(
     st.builds(SetSeats, program=st.just(people.PROGRAM), person=st.just(OMAR), side=st.just(Side.executive),
               capacity=st.integers(0, 3)),
-    st.builds(TakeSeat, pair=st.sampled_from([an_id("pa", str(n)) for n in range(5)])),
+    st.builds(TakeSeat, partner=st.just(ADA), pair=st.sampled_from([an_id("pa", str(n)) for n in range(5)])),
     st.builds(FreeSeat, pair=st.sampled_from([an_id("pa", str(n)) for n in range(5)])),
 )  # fmt: skip
 

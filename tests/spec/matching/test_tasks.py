@@ -25,6 +25,7 @@ from contracts.matching import (
     PairDeclined,
     PairProposed,
     PairReleased,
+    PriorityGiven,
     ReleaseCause,
     RoundKind,
     RoundOpened,
@@ -143,7 +144,8 @@ async def test_who_leaves_is_let_go_from_pair_and_proposals_and_looks_like_any_o
         await tasks.let_go(withdrawn, as_work(work))
     assert work.streams[PAIR_STREAM] == [formed, ended(ReleaseCause.ended)]
     assert work.streams[ADAS_SEATS][2:] == [adas_seat_gone, SeatFreed(program=PROGRAM, person=ADA, pair=PAIR)]
-    assert work.streams[OMARS_SEATS][2:] == [SeatFreed(program=PROGRAM, person=OMAR, pair=PAIR)]
+    first = PriorityGiven(program=PROGRAM, person=OMAR, pair=PAIR)
+    assert work.streams[OMARS_SEATS][2:] == [SeatFreed(program=PROGRAM, person=OMAR, pair=PAIR), first]
     closed = PairDeclined(program=PROGRAM, proposal=PROPOSAL, cause=DeclineCause.ineligible)
     assert work.streams[PROPOSAL_STREAM][3:] == [closed]
 
