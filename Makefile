@@ -37,7 +37,7 @@ demo: $(READY) ## watch a whole program live through its story on a real Kafka a
 	@$(BIN)/counterpoint demo
 
 test: $(READY) ## run every test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2
 
 nightly: $(READY) ## what takes too long for every change: the other driver, and ten times as many lives
 	@$(BIN)/python -m pytest -m nightly

@@ -1,10 +1,15 @@
 """What every folder of tests may ask for, and the fault that a run may be told to plant."""
 
+import contextlib
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
+from local import broker
+from local.errors import Missing
 from tests import planted
 from tests.infrastructure import Infra, infrastructure
 
@@ -20,6 +25,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if name := config.getoption("--plant"):
         planted.plant(name)
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        with contextlib.suppress(Missing):  # whoever needs them says what is missing
+            broker.jars()  # once, before two processes would fetch them side by side
+
+
+class ByFile(LoadScopeScheduling):
+    """What shares servers, or counts what was reached, runs in one process: a file, and all of the story's folder."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "tests/e2e" if file.startswith("tests/e2e/") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    config.option.loadscopereorder = False  # few tests are not little work: those that take longest come first
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")
