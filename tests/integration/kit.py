@@ -79,6 +79,33 @@ class World(TallyServices):
         return (await runtime.run(origin, on)).after
 
 
+class Traffic:
+    """Commands one after another over `streams` streams, for as long as the block lasts."""
+
+    def __init__(self, world: World, writer: Runtime, streams: int) -> None:
+        self._world, self._writer, self._streams = world, writer, streams
+        self.said: list[str] = []
+        self._ending = False
+
+    async def more(self, count: int) -> None:
+        for _ in range(count):
+            n = len(self.said)
+            self.said += await self._world.add(self._writer, f"t{n % self._streams}", n + 1)
+
+    async def _go_on(self) -> None:
+        while not self._ending:
+            await self.more(1)
+
+    async def __aenter__(self) -> Traffic:
+        self._ending = False
+        self._going = asyncio.create_task(self._go_on())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._ending = True
+        await self._going
+
+
 async def until(done: Callable[[], Any], seconds: float = 20.0) -> Any:
     """Wait until `done()` (plain or awaitable) answers something true; fail after `seconds`."""
     deadline = asyncio.get_running_loop().time() + seconds

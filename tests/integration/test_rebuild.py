@@ -15,7 +15,7 @@ from chassis.receiving.tasks import Work
 from chassis.running.mongo import Document
 from chassis.running.runtime import Runtime
 from tests.infrastructure import Infra
-from tests.integration.kit import World, until
+from tests.integration.kit import Traffic, World, until
 
 pytestmark = pytest.mark.integration
 STREAMS = 20
@@ -36,32 +36,6 @@ class Counting(World):
 @pytest.fixture
 def world(infra: Infra, tmp_path: Path) -> Counting:
     return Counting(infra, tmp_path)
-
-
-class Traffic:
-    """Commands one after another, for as long as the block lasts."""
-
-    def __init__(self, world: World, writer: Runtime) -> None:
-        self._world, self._writer = world, writer
-        self.said: list[str] = []
-        self._ending = False
-
-    async def more(self, count: int) -> None:
-        for _ in range(count):
-            n = len(self.said)
-            self.said += await self._world.add(self._writer, f"t{n % STREAMS}", n + 1)
-
-    async def _go_on(self) -> None:
-        while not self._ending:
-            await self.more(1)
-
-    async def __aenter__(self) -> Traffic:
-        self._going = asyncio.create_task(self._go_on())
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._ending = True
-        await self._going
 
 
 def rebuild_of(runtime: Runtime, said: list[Progress] | None = None) -> Rebuild:
@@ -112,7 +86,7 @@ async def test_traffic_goes_on_while_a_version_is_filled_and_takes_over_and_noth
 ) -> None:
     progress: list[Progress] = []
     async with world.running(world.writer) as writer, world.running(world.hearer) as hearer:
-        traffic = Traffic(world, writer)
+        traffic = Traffic(world, writer, STREAMS)
         await traffic.more(300)
         other = world.runtime_of(world.hearer, "rebuild")
         before = len(traffic.said)
@@ -156,7 +130,7 @@ async def back(world: Counting, hearer: Runtime, other: Runtime, traffic: Traffi
 @pytest.mark.guarantee("G5")
 async def test_a_rebuild_that_dies_holding_the_live_version_holds_it_up_for_seconds_only(world: Counting) -> None:
     async with world.running(world.writer) as writer, world.running(world.hearer) as hearer:
-        traffic = Traffic(world, writer)
+        traffic = Traffic(world, writer, STREAMS)
         await traffic.more(20)
         await settled(world, hearer, traffic.said)
         dying = rebuild_of(hearer)
@@ -176,7 +150,7 @@ async def test_a_release_with_other_folds_waits_until_its_own_version_is_live_an
 ) -> None:
     newer = replace(world.hearer, folds=2)
     async with world.running(world.writer) as writer, world.running(world.hearer) as old:
-        traffic = Traffic(world, writer)
+        traffic = Traffic(world, writer, STREAMS)
         await traffic.more(50)
         await settled(world, old, traffic.said)
         new = world.runtime_of(newer)

@@ -27,7 +27,7 @@ from chassis.running.runtime import Runtime
 from contracts.envelope import from_headers
 from contracts.streams import generation_name, topic_of
 from tests.infrastructure import Infra
-from tests.integration.kit import World, until
+from tests.integration.kit import Traffic, World, until
 from tests.integration.releases import Newer
 from tests.integration.test_rebuild import rebuild_of
 from tests.integration.test_releases import ran_once
@@ -44,33 +44,6 @@ def world(infra: Infra, tmp_path: Path) -> World:
 def republish_of(world: World, runtime: Runtime, wanted: int | None = None) -> Republish:
     has, topic = runtime.settings.partitions, world.tally.topic or ""
     return Republish(world.writer.name, world.catalog, runtime.database, world.infra.kafka, topic, has, wanted)
-
-
-class Traffic:
-    """Commands one after another, for as long as the block lasts."""
-
-    def __init__(self, world: World, writer: Runtime) -> None:
-        self._world, self._writer = world, writer
-        self.said: list[str] = []
-        self._ending = False
-
-    async def more(self, count: int) -> None:
-        for _ in range(count):
-            n = len(self.said)
-            self.said += await self._world.add(self._writer, f"t{n % STREAMS}", n + 1)
-
-    async def _go_on(self) -> None:
-        while not self._ending:
-            await self.more(1)
-
-    async def __aenter__(self) -> Traffic:
-        self._ending = False
-        self._going = asyncio.create_task(self._go_on())
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._ending = True
-        await self._going
 
 
 class Foreign:
@@ -191,10 +164,10 @@ async def test_traffic_goes_on_while_another_generation_is_filled_and_heard_and_
         newer.running(newer.hearer) as hearer,
         Foreign(world) as foreign,
     ):
-        first = Traffic(world, old_writer)
+        first = Traffic(world, old_writer, STREAMS)
         await first.more(100)  # facts of the first version, which are sent again as they are
         async with newer.running(newer.writer, lease_seconds=2) as writer:
-            traffic = Traffic(newer, writer)
+            traffic = Traffic(newer, writer, STREAMS)
             traffic.said = first.said
             await traffic.more(50)
             async with traffic:
@@ -251,7 +224,7 @@ async def interrupted(world: World, writer: Runtime) -> None:
 async def test_a_topic_that_lost_its_beginning_is_whole_again(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     topic = world.tally.topic or ""
     async with world.running(world.writer, lease_seconds=1) as writer:
-        traffic = Traffic(world, writer)
+        traffic = Traffic(world, writer, STREAMS)
         await traffic.more(60)
         await audited(world, writer)
         async with admin(world) as kafka:
