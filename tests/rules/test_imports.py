@@ -26,7 +26,12 @@ HOMES = {
     },
     "motor": {"chassis/running/mongo.py"},
     "pymongo": {"chassis/running/mongo.py", "chassis/testing/memory.py", "chassis/testing/store.py"},
-    "bson": {"chassis/running/mongo.py", "chassis/testing/memory.py", "chassis/testing/store.py"},
+    "bson": {
+        "chassis/running/mongo.py",
+        "chassis/testing/memory.py",
+        "chassis/testing/store.py",
+        "chassis/testing/stored.py",
+    },
     "uvicorn": {"chassis/running/program.py"},
     "opentelemetry": {
         "chassis/running/telemetry.py",
