@@ -69,12 +69,14 @@ class RoundSolved(Fact, of=ROUND):
 
 
 class RoundPublished(Fact, of=ROUND):
-    """The coordinator let the result out: from now on people are asked for their consent."""
+    """The coordinator let the result out: from now on people are asked for their consent. Where some proposals stay
+    under review, the round is published again with them, and the counts of the last publication count."""
 
     program: ProgramId
     round: RoundId
     approved: Count
     rejected: Count
+    kept: Annotated[int, Field(ge=1)] | None = Field(None, description="Proposals that stay under review.")
 
 
 class Origin(Word):

@@ -186,7 +186,7 @@ class Web:
         headers["Authorization"] = f"Bearer {self._token(who)}"
         content: Mapping[str, Any] = {}
         if method != "GET":
-            headers["Idempotency-Key"] = secrets.token_hex(16)
+            headers.setdefault("Idempotency-Key", secrets.token_hex(16))
             content = {"json": body}
         if isinstance(body, str):
             headers["Content-Type"] = "text/csv"

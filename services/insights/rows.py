@@ -108,7 +108,7 @@ def fold_round(row: Round, fact: Fact, at: datetime) -> Round:
             unplaced = {"unplaced_mentors": fact.unplaced_mentors, "unplaced_executives": fact.unplaced_executives}
             return row.model_copy(update={"solved": at.date(), **unplaced})
         case matching.RoundPublished():
-            return row.model_copy(update={"published": at.date()})
+            return row.model_copy(update={"published": row.published or at.date()})
     return row
 
 
@@ -129,7 +129,8 @@ def fold_proposal(row: Proposal, fact: Fact, at: datetime) -> Proposal:
     day = at.date()
     match fact:
         case matching.PairProposed():
-            return row.model_copy(update={"mentor": fact.mentor, "executive": fact.executive, "made": day})
+            made = {"mentor": fact.mentor, "executive": fact.executive, "made": row.made or day}
+            return row.model_copy(update=made | {"approved": None, "closed": None})  # it may have fallen out before
         case matching.ProposalReviewed():
             match fact.verdict:
                 case matching.Verdict.approved | matching.Verdict.locked:

@@ -25,16 +25,23 @@ from contracts.matching import (
 from contracts.types import Instant, Side
 
 APPROVING = frozenset({Verdict.approved, Verdict.locked})
+REPLACED = frozenset({Verdict.rejected, Verdict.swapped})
+"""Verdicts after which the round goes on without the pair."""
 
 
 class Propose(Command):
-    """Write down what a round found for two people."""
+    """Write down a pair for the coordinator to judge: one that a round found, or a `locked` one that they pick.
+
+    A pair that fell out of the round can come back; one that was rejected or swapped does where it is picked.
+    """
 
     program: str
     proposal: str
     mentor: str
     executive: str
     round: str
+    origin: Origin = Origin.round
+    locked: bool = False
     rules_version: int
     score: int
     terms: dict[Term, int]
@@ -42,7 +49,8 @@ class Propose(Command):
 
 
 class ReviewProposal(Command):
-    """The coordinator's verdict. `unless_reviewed` leaves a proposal alone that has one."""
+    """The coordinator's verdict. `unless_reviewed` leaves a proposal alone that has one. A pair that was rejected or
+    swapped has been replaced since: only `Propose` brings it back."""
 
     verdict: Verdict
     unless_reviewed: bool = False
@@ -85,6 +93,7 @@ class Proposal(State):
     mentor: str = ""
     executive: str = ""
     round: str = ""
+    origin: Origin = Origin.round
     rules_version: int = 0
     score: int = 0
     terms: dict[Term, int] = Field(default_factory=dict)
@@ -100,8 +109,25 @@ class Proposal(State):
         """Who is on that side."""
         return self.mentor if side is Side.mentor else self.executive
 
+    @property
+    def living(self) -> bool:
+        """Whether it is among those of which the round's result is made: nobody asked yet, and not replaced."""
+        return self.state == "proposed" and self.verdict not in REPLACED
+
+    @property
+    def standing(self) -> bool:
+        """Whether it takes a seat of each of the two in its round: it is living, or was published and not declined."""
+        return self.living or self.state in ("asked", "agreed")
+
+    @property
+    def fell_out(self) -> bool:
+        """Whether the round was solved again without it, before anybody was asked."""
+        return self.cause is DeclineCause.superseded and not self.asked and self.verdict not in REPLACED
+
 
 P = TypeVar("P", bound=Proposal)
+_ASKED = "the two have been asked, or one has left: a verdict changes nothing any more; either may still say no"
+_REPLACED = "the round goes on without this pair; to have it after all, pick it: POST …/rounds/{round}/pairs"
 
 
 @singledispatch
@@ -112,9 +138,17 @@ def decide(command: Any, proposal: Proposal, now: datetime) -> list[Fact]:
 
 @decide.register
 def _(command: Propose, proposal: Proposal, now: datetime) -> list[Fact]:
-    if proposal.state != "none":
-        return []
-    return [PairProposed(**command.model_dump(), origin=Origin.round)]
+    facts: list[Fact] = []
+    replaced = proposal.state == "proposed" and not proposal.living
+    if proposal.state == "none" or proposal.fell_out or (command.locked and replaced):
+        facts.append(PairProposed(**command.model_dump(exclude={"locked"})))
+    if not command.locked:
+        return facts
+    if not facts and proposal.state != "proposed":
+        raise Refused("not-reviewable", _ASKED)
+    if facts or proposal.verdict is not Verdict.locked:
+        facts.append(ProposalReviewed(program=command.program, proposal=command.proposal, verdict=Verdict.locked))
+    return facts
 
 
 @decide.register
@@ -123,11 +157,13 @@ def _(command: ReviewProposal, proposal: Proposal, now: datetime) -> list[Fact]:
         raise Refused("no-such-proposal", "there is no such proposal")
     if command.unless_reviewed and (proposal.verdict or proposal.state != "proposed"):
         return []
-    if proposal.state != "proposed":
-        raise Refused("not-reviewable", "the two have been asked, or one has left: a verdict changes nothing any more")
     verdict = None if command.verdict is Verdict.unlocked else command.verdict
-    if verdict is proposal.verdict:
+    if verdict is proposal.verdict and (proposal.living or verdict is Verdict.rejected):
         return []
+    if proposal.fell_out or (proposal.state == "proposed" and not proposal.living):
+        raise Refused("replaced", _REPLACED)
+    if proposal.state != "proposed":
+        raise Refused("not-reviewable", _ASKED)
     return [ProposalReviewed(program=proposal.program, proposal=proposal.proposal, verdict=command.verdict)]
 
 
@@ -185,15 +221,15 @@ def _declined(proposal: Proposal, cause: DeclineCause) -> PairDeclined:
     return PairDeclined(program=proposal.program, proposal=proposal.proposal, cause=cause)
 
 
-_PROPOSED = ("program", "proposal", "mentor", "executive", "round", "rules_version", "score", "terms")
+_PROPOSED = ("program", "proposal", "mentor", "executive", "origin", "rules_version", "score", "terms")
 
 
 def evolve(proposal: P, fact: Fact) -> P:
     """The proposal after one more fact."""
     match fact:
         case PairProposed():
-            kept = {k: getattr(fact, k) for k in _PROPOSED}
-            return proposal.model_copy(update={"state": "proposed", "after": tuple(fact.after)} | kept)
+            kept = {k: getattr(fact, k) for k in _PROPOSED} | {"round": fact.round or "", "after": tuple(fact.after)}
+            return proposal.model_copy(update={"state": "proposed", "verdict": None, "cause": None} | kept)
         case ProposalReviewed():
             verdict = None if fact.verdict is Verdict.unlocked else fact.verdict
             return proposal.model_copy(update={"verdict": verdict})

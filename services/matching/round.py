@@ -40,11 +40,13 @@ class RecordSolution(Command):
 
 
 class PublishRound(Command):
-    """Let the result out. The counts are of the proposals' verdicts."""
+    """Let the result out. The counts are of the verdicts of what is under review. `rest` says what becomes of what has
+    none: it stays under review (`keep`) or comes to nothing (`drop`); with None there may be none."""
 
     approved: int
     rejected: int
     undecided: int
+    rest: Literal["keep", "drop"] | None = None
 
 
 class Round(State):
@@ -61,6 +63,8 @@ class Round(State):
     input: str = ""
     proposed: int = 0
     total: int = 0
+    optimum: int | None = None
+    """The total of the first result, which no verdict had changed."""
     optimal: bool = False
     certificate: str = ""
     millis: int = 0
@@ -99,12 +103,23 @@ def _(command: PublishRound, round: Round, now: datetime) -> list[Fact]:
             return []
         case "none" | "opened":
             raise Refused("not-solved", "the round has no result yet; wait until it is solved")
-    if command.undecided:
+    if command.undecided and command.rest is None:
         raise Refused(
-            "undecided", f"{command.undecided} proposals have no verdict; review them or approve the rest, then publish"
+            "undecided",
+            f"{command.undecided} proposals have no verdict; review them or approve the rest, then publish; or say what"
+            ' becomes of them: {"rest": "keep"} or {"rest": "drop"}',
         )
+    kept = command.undecided if command.rest == "keep" else 0
+    if kept and not command.approved:
+        raise Refused("nothing-approved", "there is nothing to publish yet; approve or lock a proposal first")
     return [
-        RoundPublished(program=round.program, round=round.round, approved=command.approved, rejected=command.rejected)
+        RoundPublished(
+            program=round.program,
+            round=round.round,
+            approved=round.approved + command.approved,
+            rejected=command.rejected,
+            kept=kept or None,
+        )
     ]
 
 
@@ -118,9 +133,12 @@ def evolve(round: Round, fact: Fact) -> Round:
         case RoundOpened():
             return round.model_copy(update={"state": "opened"} | {k: getattr(fact, k) for k in _OPENED})
         case RoundSolved():
-            return round.model_copy(update={"state": "solved"} | {k: getattr(fact, k) for k in _SOLVED})
+            first = fact.total if round.optimum is None else round.optimum
+            found = {k: getattr(fact, k) for k in _SOLVED} | {"optimum": first}
+            return round.model_copy(update={"state": "solved"} | found)
         case RoundPublished():
-            return round.model_copy(update={"state": "published", "approved": fact.approved, "rejected": fact.rejected})
+            counts = {"approved": fact.approved, "rejected": fact.rejected}
+            return round.model_copy(update={"state": "solved" if fact.kept else "published"} | counts)
     return round
 
 

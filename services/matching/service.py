@@ -18,4 +18,5 @@ SERVICE = Service(
     router=router,
     policy=POLICY,
     directory=DIRECTORY,
+    folds=2,
 )

@@ -7,19 +7,19 @@ import time
 from datetime import datetime
 
 from chassis.deciding.decider import On
-from chassis.receiving.tasks import NotYet, Task, Tasks, Work
-from contracts.enrollment import Consent, ErasureRequested, ExecutiveEnrolled, MentorEnrolled, ParticipantWithdrawn
+from chassis.receiving.tasks import Task, Tasks, Work
+from contracts.enrollment import ErasureRequested, ExecutiveEnrolled, MentorEnrolled, ParticipantWithdrawn
 from contracts.matching import ConsentAsked, DeclineCause, ReleaseCause, RoundOpened, RoundPublished
 from contracts.scheduling import JourneyCompleted
 from contracts.types import Side
-from services.matching.asking import lapse, rules_of
 from services.matching.cohort import Cohort
 from services.matching.erasure import RESULT, erase
 from services.matching.forming import proposal_id, release
 from services.matching.freezing import INPUT
 from services.matching.pair import PAIR
 from services.matching.placing import Placement, place
-from services.matching.proposal import PROPOSAL, AskConsent, CloseProposal, LapseConsent, Propose
+from services.matching.proposal import PROPOSAL, CloseProposal, LapseConsent, Propose
+from services.matching.publishing import ask_consent
 from services.matching.round import ROUND, RecordSolution
 from services.matching.seat import SEAT, SetSeats, seat_stream
 from services.matching.views import PARTICIPATIONS, PROPOSALS
@@ -107,18 +107,6 @@ def _proposals(round: str, cohort: Cohort, result: Placement) -> list[On]:
         )
         made.append(On(PROPOSAL, PROPOSAL.stream(cohort.program, proposal), command))
     return made
-
-
-async def ask_consent(fact: RoundPublished, work: Work) -> None:
-    """Ask the first side of every approved proposal, and close the others; each proposal decides which it is."""
-    rules = await rules_of(work.views, work.scope)
-    if rules is None:
-        raise NotYet
-    side = Side.executive if rules.consent is Consent.executive else Side.mentor
-    for stream, proposal in await work.scan(PROPOSAL, work.scope):
-        if proposal.round == fact.round:
-            lapses = await lapse(work.views, work.scope, proposal.person(side), rules, work.now())
-            await work.run(On(PROPOSAL, stream, AskConsent(side=side, lapses=lapses)), step=stream)
 
 
 async def let_lapse(fact: ConsentAsked, work: Work) -> None:

@@ -40,6 +40,8 @@ class Crowd:
     story: Story
     mentors: list[Member] = field(default_factory=list)
     executives: list[Member] = field(default_factory=list)
+    capacity: int = SEATS
+    """Seats of each executive."""
 
     async def gather(self) -> None:
         """Everybody takes part; all have time at the same hours, and each executive has a few seats."""
@@ -47,7 +49,7 @@ class Crowd:
         body = PROGRAM | {
             "opens": story.today().isoformat(),
             "closes": (story.today() + timedelta(days=270)).isoformat(),
-            "rules": {**PROGRAM["rules"], "capacity_executive": SEATS},
+            "rules": {**PROGRAM["rules"], "capacity_executive": self.capacity},
             "coordinator": {"name": "Ines Duarte", "mail": "ines.duarte@company.example"},
         }
         story.program = (await web.post(FOUNDER, "enrollment", "/programs", body))["program"]
@@ -66,7 +68,7 @@ class Crowd:
         path = story.at(f"/invitations/{story.invitations[member.person]}/answer")
         post = partial(web.post, me, "enrollment", path, {"answer": "accepted"})
         await web.until(post, f"{me} answers")
-        seats = {"side": member.side, "capacity": SEATS if member.side == "executive" else 1}
+        seats = {"side": member.side, "capacity": self.capacity if member.side == "executive" else 1}
         await web.post(me, "enrollment", story.at("/participations"), seats)
         await web.post(me, "enrollment", story.at("/participations/me/charter"), {"charter_version": 1})
         said = await web.put(me, "enrollment", story.at("/participations/me/availability"), {"windows": WINDOWS})

@@ -33,6 +33,8 @@ _CHANGING = (
 BODIES: dict[str, dict[str, Any]] = {
     "answer_invitation": {"answer": "accepted"},
     "review_proposal": {"verdict": "rejected"},
+    "swap_proposals": {"first": "pp_" + "a" * 26, "second": "pp_" + "b" * 26},
+    "pick_pair": {"mentor": "pe_" + "a" * 26, "executive": "pe_" + "b" * 26},
     "answer_consent": {"answer": "yes"},
     "book_session": {"window": 0, "channel": "video"},
     "move_session": {"start": "2190-01-01T12:00:00Z"},
@@ -54,6 +56,13 @@ BODIES: dict[str, dict[str, Any]] = {
 """What is sent with each operation that needs something: a program's stranger is refused before it is looked at."""
 
 
+QUERIES: dict[str, dict[str, str]] = {
+    "price_swap": {"first": "proposal", "second": "proposal"},
+    "price_pick": {"mentor": "person", "executive": "person"},
+}
+"""What a question has to name besides its path: the kind of thing by the parameter. The first there is is named."""
+
+
 @dataclass(frozen=True)
 class Operation:
     """One operation of one service; `needs` are the parameters of its path other than the program."""
@@ -73,8 +82,11 @@ class Operation:
 
     def paths(self, program: str, things: Mapping[str, Sequence[str]]) -> Iterator[str]:
         """Its path in a program, once for each combination of the things that it is about."""
+        named = QUERIES.get(self.name, {}) if self.method == "GET" else {}
+        query = "?" * bool(named) + "&".join(f"{key}={things[kind][0]}" for key, kind in named.items())
         for chosen in itertools.product(*(things[name] for name in self.needs)):
-            yield self.path.format(program=program, **dict(zip(self.needs, chosen, strict=True)))
+            path = self.path.format(program=program, **dict(zip(self.needs, chosen, strict=True)))
+            yield path + query
 
 
 class Caller:

@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from services.matching.api import exclusions, pairs, proposals, rounds
+from services.matching.api import exclusions, pairs, proposals, review, rounds
 
-router = APIRouter(
-    routes=[
-        *rounds.router.routes,
-        *proposals.router.routes,
-        *pairs.router.routes,
-        *exclusions.router.routes,
-    ]
-)
+_FILES = (rounds, review, proposals, pairs, exclusions)
+router = APIRouter(routes=[route for file in _FILES for route in file.router.routes])

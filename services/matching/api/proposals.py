@@ -1,4 +1,4 @@
-"""One proposal: the coordinator's verdict, and the consent of the two it is about."""
+"""The consent of the two people a proposal is about."""
 
 from __future__ import annotations
 
@@ -9,31 +9,17 @@ from fastapi import APIRouter
 from chassis.deciding.decider import On, Refused
 from chassis.running.http import Body, Context, Ctx, Problem, Response
 from chassis.running.problems import later
-from contracts.matching import ConsentGiven, DeclineCause, PairDeclined, Verdict
+from contracts.matching import ConsentGiven, DeclineCause, PairDeclined
 from contracts.profiles import profile_key
 from contracts.types import ProgramId, ProposalId, Side
 from services.matching.api.common import proposal_of
 from services.matching.asking import lapse, rules_of
 from services.matching.excluding import excluded_by
 from services.matching.forming import form, pair_id
-from services.matching.proposal import PROPOSAL, AnswerConsent, CloseProposal, Proposal, ReviewProposal
+from services.matching.proposal import PROPOSAL, AnswerConsent, CloseProposal, Proposal
 from services.matching.views import PROFILES, PROPOSALS
 
 router = APIRouter()
-
-
-class Review(Body):
-    """What the coordinator makes of one proposal. `unlocked` takes a verdict back."""
-
-    verdict: Literal["approved", "rejected", "locked", "unlocked"]
-
-
-@router.post("/programs/{program}/proposals/{proposal}/review")
-async def review_proposal(ctx: Context, program: ProgramId, proposal: ProposalId, body: Review) -> Response:
-    await proposal_of(ctx, program, proposal)
-    command = ReviewProposal(verdict=Verdict(body.verdict))
-    outcome = await ctx.run(On(PROPOSAL, PROPOSAL.stream(program, proposal), command))
-    return ctx.answer(outcome, proposal=proposal)
 
 
 @router.get("/programs/{program}/proposals/mine")

@@ -11,14 +11,15 @@ from chassis.deciding.commands import Outcome
 from chassis.deciding.decider import On, Refused
 from chassis.running.http import Body, Context, Response
 from contracts.fact import Fact
-from contracts.matching import RoundKind, Verdict
+from contracts.matching import RoundKind, RoundPublished, Verdict
 from contracts.types import ProgramId, ProposalId, RoundId
 from services.matching.api.common import Limit, page, round_of
 from services.matching.cohort import Cohort
 from services.matching.erasure import CUT, RESULT
 from services.matching.freezing import INPUT, freeze
 from services.matching.placing import Placement, check
-from services.matching.proposal import APPROVING, PROPOSAL, ReviewProposal
+from services.matching.proposal import APPROVING, PROPOSAL, REPLACED, ReviewProposal
+from services.matching.publishing import PUBLISHED, asked_of
 from services.matching.round import ROUND, OpenRound, PublishRound
 from services.matching.solver import VERSION
 from services.matching.tasks import CHUNK
@@ -116,12 +117,30 @@ async def approve_rest(ctx: Context, program: ProgramId, round: RoundId, body: B
     return ctx.answer(Outcome(tuple(after[-NAMED_AFTER:])), round=round, approved=len(facts))
 
 
+class Publication(Body):
+    """What becomes of proposals without a verdict: they stay under review, to be published later, or come to nothing.
+    Without `rest` there may be none."""
+
+    rest: Literal["keep", "drop"] | None = None
+
+
 @router.post("/programs/{program}/rounds/{round}/publish")
-async def publish_round(ctx: Context, program: ProgramId, round: RoundId, body: Body | None = None) -> Response:
-    await round_of(ctx, program, round)
-    proposals = [p for _, p in await ctx.scan(PROPOSAL, program) if p.round == round]
-    verdicts = [p.verdict for p in proposals if p.state == "proposed"]
-    approved, undecided = sum(v in APPROVING for v in verdicts), verdicts.count(None)
-    command = PublishRound(approved=approved, rejected=len(proposals) - approved - undecided, undecided=undecided)
-    outcome = await ctx.run(On(ROUND, ROUND.stream(program, round), command))
-    return ctx.answer(outcome, round=round)
+async def publish_round(ctx: Context, program: ProgramId, round: RoundId, body: Publication | None = None) -> Response:
+    """Ask the people of what is approved. Answers how many proposals were `published` in all, and how many `kept`."""
+    state, version = await round_of(ctx, program, round)
+    of_round = [p for _, p in await ctx.scan(PROPOSAL, program) if p.round == round and p.state == "proposed"]
+    verdicts = {p.proposal: p.verdict for p in of_round}
+    approved = [proposal for proposal, verdict in verdicts.items() if verdict in APPROVING]
+    command = PublishRound(
+        approved=len(approved),
+        rejected=sum(verdict in REPLACED for verdict in verdicts.values()),
+        undecided=sum(verdict is None for verdict in verdicts.values()),
+        rest=body.rest if body else None,
+    )
+    stream = ROUND.stream(program, round)
+    # What was approved is written with the fact: what is approved a moment later waits for the next publication.
+    listed = ctx.documents.put(PUBLISHED, program, round, {"asked": [*await asked_of(ctx, program, round), *approved]})
+    expect = None if state.state == "published" else version
+    outcome = await ctx.run(On(ROUND, stream, command, expect), also=[listed])
+    said = next((f for f in outcome.facts if isinstance(f, RoundPublished)), None)
+    return ctx.answer(outcome, round=round, published=said.approved if said else 0, kept=(said and said.kept) or 0)

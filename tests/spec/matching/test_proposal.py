@@ -8,7 +8,7 @@ import pytest
 
 from chassis.testing.spec import given
 from contracts.enrollment import Term
-from contracts.matching import DeclineCause, PairDeclined, Verdict
+from contracts.matching import DeclineCause, Origin, PairDeclined, Verdict
 from contracts.types import Side
 from services.matching.proposal import (
     PROPOSAL,
@@ -34,7 +34,7 @@ from tests.spec.matching.people import (
     reviewed,
 )
 
-approved = reviewed(Verdict.approved)
+approved, locked = reviewed(Verdict.approved), reviewed(Verdict.locked)
 ASKED_MENTOR = (proposed, approved, mentor_asked)
 ASKED_EXECUTIVE = (*ASKED_MENTOR, mentor_agreed, executive_asked)
 AGREED = (*ASKED_EXECUTIVE, executive_agreed)
@@ -52,31 +52,68 @@ def declined(cause: DeclineCause) -> PairDeclined:
     return PairDeclined(program=people.PROGRAM, proposal=people.PROPOSAL, cause=cause)
 
 
+BY_THE_ROUND = Propose(
+    program=people.PROGRAM,
+    proposal=people.PROPOSAL,
+    mentor=ADA,
+    executive=OMAR,
+    round=people.ROUND,
+    rules_version=1,
+    score=0,
+    terms={},
+    after=AFTER,
+)
+PICK = BY_THE_ROUND.model_copy(update={"origin": Origin.coordinator, "locked": True})
+FELL_OUT = declined(DeclineCause.superseded)
+REPLACED = [(proposed, reviewed(Verdict.rejected)), (proposed, reviewed(Verdict.swapped)), (proposed, FELL_OUT)]
+
+
 def test_a_round_proposes_once() -> None:
-    command = Propose(
-        program=people.PROGRAM,
-        proposal=people.PROPOSAL,
-        mentor=ADA,
-        executive=OMAR,
-        round=people.ROUND,
-        rules_version=1,
-        score=4000,
-        terms={Term.seeks: 4000},
-        after=AFTER,
-    )
+    command = BY_THE_ROUND.model_copy(update={"score": 4000, "terms": {Term.seeks: 4000}})
     given(PROPOSAL).when(command, NOW).then(proposed.model_copy(update={"score": 4000, "terms": {Term.seeks: 4000}}))
     given(PROPOSAL, proposed).when(command, NOW).then()
 
 
 def test_the_last_verdict_counts_and_can_be_taken_back() -> None:
-    given(PROPOSAL, proposed).when(ReviewProposal(verdict=Verdict.rejected), NOW).then(reviewed(Verdict.rejected))
-    rejected = given(PROPOSAL, proposed, reviewed(Verdict.rejected))
-    rejected.when(ReviewProposal(verdict=Verdict.rejected), NOW).then()
-    rejected.when(ReviewProposal(verdict=Verdict.approved), NOW).then(approved)
-    rejected.when(ReviewProposal(verdict=Verdict.unlocked), NOW).then(reviewed(Verdict.unlocked))
-    unlocked = given(PROPOSAL, proposed, reviewed(Verdict.locked), reviewed(Verdict.unlocked))
+    given(PROPOSAL, proposed).when(ReviewProposal(verdict=Verdict.locked), NOW).then(locked)
+    given(PROPOSAL, proposed, locked).when(ReviewProposal(verdict=Verdict.locked), NOW).then()
+    given(PROPOSAL, proposed, locked).when(ReviewProposal(verdict=Verdict.approved), NOW).then(approved)
+    given(PROPOSAL, proposed, locked).when(ReviewProposal(verdict=Verdict.unlocked), NOW).then(
+        reviewed(Verdict.unlocked)
+    )
+    unlocked = given(PROPOSAL, proposed, locked, reviewed(Verdict.unlocked))
     unlocked.when(ReviewProposal(verdict=Verdict.unlocked), NOW).then()
     unlocked.when(AskConsent(side=Side.mentor, lapses=LATER), NOW).then(declined(DeclineCause.superseded))
+
+
+@pytest.mark.parametrize("gone", REPLACED)
+def test_what_was_replaced_is_brought_back_only_where_it_is_picked(gone: tuple[people.Fact, ...]) -> None:
+    """The round has been solved again without it, so that a verdict alone would ask somebody for more pairs than they
+    have seats."""
+    for verdict in (Verdict.approved, Verdict.locked, Verdict.unlocked, Verdict.swapped):
+        given(PROPOSAL, *gone).when(ReviewProposal(verdict=verdict), NOW).refused("replaced")
+    back = proposed.model_copy(update={"origin": Origin.coordinator})
+    given(PROPOSAL, *gone).when(PICK, NOW).then(back, locked)
+    again = given(PROPOSAL, *gone, back, locked)
+    again.when(PICK, NOW).then()
+    again.when(AskConsent(side=Side.mentor, lapses=LATER), NOW).then(mentor_asked)
+
+
+def test_a_round_that_is_solved_again_brings_back_what_fell_out_and_nothing_that_was_rejected() -> None:
+    for gone in REPLACED:
+        expected = [proposed] if gone[-1] == FELL_OUT else []
+        given(PROPOSAL, *gone).when(BY_THE_ROUND, NOW).then(*expected)
+    for rejected in (Verdict.rejected, Verdict.swapped):
+        given(PROPOSAL, proposed, reviewed(rejected), FELL_OUT).when(BY_THE_ROUND, NOW).then()
+    given(PROPOSAL, proposed, reviewed(Verdict.rejected)).when(ReviewProposal(verdict=Verdict.rejected), NOW).then()
+
+
+def test_picking_locks_what_the_round_proposes_already() -> None:
+    given(PROPOSAL, proposed).when(PICK, NOW).then(locked)
+    given(PROPOSAL, proposed, approved).when(PICK, NOW).then(locked)
+    given(PROPOSAL, *ASKED_MENTOR).when(PICK, NOW).refused("not-reviewable")
+    left = declined(DeclineCause.ineligible)
+    given(PROPOSAL, proposed, reviewed(Verdict.rejected), left).when(PICK, NOW).refused("not-reviewable")
 
 
 def test_approving_the_rest_leaves_verdicts_alone() -> None:

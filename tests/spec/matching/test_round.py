@@ -54,3 +54,23 @@ def test_a_round_is_published_once_everything_has_a_verdict() -> None:
     given(ROUND, opened, solved).when(publish.model_copy(update={"undecided": 1}), NOW).refused("undecided")
     given(ROUND, opened, solved).when(publish, NOW).then(published)
     given(ROUND, opened, solved, published).when(publish.model_copy(update={"undecided": 1}), NOW).then()
+
+
+def test_a_round_is_published_in_parts_until_nothing_is_left_under_review() -> None:
+    some = PublishRound(approved=2, rejected=1, undecided=3, rest="keep")
+    first = RoundPublished(**IDS, approved=2, rejected=1, kept=3)
+    given(ROUND, opened, solved).when(some.model_copy(update={"approved": 0}), NOW).refused("nothing-approved")
+    given(ROUND, opened, solved).when(some, NOW).then(first)
+    rest = given(ROUND, opened, solved, first)
+    rest.when(PublishRound(approved=0, rejected=1, undecided=3), NOW).refused("undecided")
+    rest.when(PublishRound(approved=3, rejected=1, undecided=0), NOW).then(
+        RoundPublished(**IDS, approved=5, rejected=1)
+    )
+    last = RoundPublished(**IDS, approved=2, rejected=1)
+    rest.when(PublishRound(approved=0, rejected=1, undecided=3, rest="drop"), NOW).then(last)
+    given(ROUND, opened, solved, first, last).when(some, NOW).then()
+
+
+def test_a_round_that_is_solved_again_remembers_its_first_total() -> None:
+    again = solved.model_copy(update={"total": 14_000})
+    assert ROUND.fold([opened, solved, again]).optimum == 15_000

@@ -41,6 +41,7 @@ from contracts.scheduling import JourneyCompleted
 from contracts.types import Side
 from services.matching import tasks
 from services.matching.freezing import INPUT
+from services.matching.publishing import PUBLISHED
 from services.matching.seat import seat_stream
 from tests.spec.matching import people
 from tests.spec.matching.people import (
@@ -242,6 +243,29 @@ async def test_publishing_asks_for_what_was_approved_and_ends_the_rest(consent: 
     closed = PairDeclined(program=PROGRAM, proposal=rejected, cause=DeclineCause.superseded)
     assert work.streams[f"{PROGRAM}/proposal/{rejected}"][2:] == [closed]
     assert work.streams[f"{PROGRAM}/proposal/{elsewhere}"] == [other]
+
+
+async def test_publishing_a_part_asks_for_what_was_approved_then_and_leaves_the_rest_under_review() -> None:
+    """The second was approved after the publication, before its task: it waits for the next one."""
+    ids = [PROPOSAL, an_id("pp", "approved later"), an_id("pp", "undecided"), an_id("pp", "rejected")]
+    verdicts = [[Verdict.approved], [Verdict.approved], [], [Verdict.rejected]]
+    streams = opened()
+    for id, said in zip(ids, verdicts, strict=True):
+        facts: list[Fact] = [proposed, *(reviewed(verdict) for verdict in said)]
+        streams[f"{PROGRAM}/proposal/{id}"] = [fact.model_copy(update={"proposal": id}) for fact in facts]
+    before = {stream: list(facts) for stream, facts in streams.items()}
+    work = Work(streams)
+    work.documents.kept[PUBLISHED, ROUND] = {"asked": [PROPOSAL]}
+    for _ in range(2):
+        await tasks.ask_consent(
+            RoundPublished(program=PROGRAM, round=ROUND, approved=1, rejected=1, kept=2), as_work(work)
+        )
+    assert [type(fact) for fact in work.streams[PROPOSAL_STREAM][2:]] == [ConsentAsked]
+    for id in ids[1:]:
+        assert work.streams[f"{PROGRAM}/proposal/{id}"] == before[f"{PROGRAM}/proposal/{id}"]
+    await tasks.ask_consent(RoundPublished(program=PROGRAM, round=ROUND, approved=2, rejected=1), as_work(work))
+    last = [work.streams[f"{PROGRAM}/proposal/{id}"][-1] for id in ids[1:]]
+    assert [type(fact) for fact in last] == [ConsentAsked, PairDeclined, PairDeclined]
 
 
 async def test_publishing_waits_for_the_rules() -> None:

@@ -1,0 +1,154 @@
+"""Between solved and published: the coordinator's verdicts, and changes by hand, whose price is told first."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from fastapi import APIRouter
+
+from chassis.deciding.decider import On, Refused
+from chassis.running.http import Body, Context, Ctx, Response
+from contracts.matching import Verdict
+from contracts.types import PersonId, ProgramId, ProposalId, RoundId, Side
+from services.matching.api.common import proposal_of, round_of
+from services.matching.cohort import Cohort
+from services.matching.forming import proposal_id
+from services.matching.freezing import INPUT
+from services.matching.proposal import PROPOSAL, REPLACED, Proposal, ReviewProposal
+from services.matching.round import Round
+from services.matching.seat import SEAT, seat_stream
+from services.matching.swapping import Change, picked, swapped, told
+
+router = APIRouter()
+
+
+class Review(Body):
+    """What the coordinator makes of one proposal. `unlocked` takes a verdict back, except that a rejected pair has been
+    replaced; a `locked` one is approved, and kept whenever the round is solved again."""
+
+    verdict: Literal["approved", "rejected", "locked", "unlocked"]
+
+
+@router.post("/programs/{program}/proposals/{proposal}/review")
+async def review_proposal(ctx: Context, program: ProgramId, proposal: ProposalId, body: Review) -> Response:
+    """Answers `resolving`: whether the round is solved again without the pair; then its certificate will change."""
+    await proposal_of(ctx, program, proposal)
+    verdict = Verdict(body.verdict)
+    outcome = await ctx.run(On(PROPOSAL, PROPOSAL.stream(program, proposal), ReviewProposal(verdict=verdict)))
+    return ctx.answer(outcome, proposal=proposal, resolving=verdict in REPLACED and bool(outcome.facts))
+
+
+class Swap(Body):
+    """Two proposals whose people exchange their partners."""
+
+    first: ProposalId
+    second: ProposalId
+
+
+@router.get("/programs/{program}/rounds/{round}/swaps")
+async def price_swap(
+    ctx: Context, program: ProgramId, round: RoundId, first: ProposalId, second: ProposalId
+) -> dict[str, Any]:
+    """What a swap would do, before anything happens."""
+    state, cohort = await _under_review(ctx, program, round)
+    change = await _swap(ctx, cohort, program, round, first, second)
+    return await _priced(ctx, program, state, change)
+
+
+@router.post("/programs/{program}/rounds/{round}/swaps")
+async def swap_proposals(ctx: Context, program: ProgramId, round: RoundId, body: Swap) -> Response:
+    """Exchange the partners of two proposals. Answers the new `proposals`, which are locked; the rest is kept."""
+    state, cohort = await _under_review(ctx, program, round)
+    change = await _swap(ctx, cohort, program, round, body.first, body.second)
+    return await _made(ctx, program, state, change)
+
+
+class Pick(Body):
+    """A pair that the coordinator picks."""
+
+    mentor: PersonId
+    executive: PersonId
+
+
+@router.get("/programs/{program}/rounds/{round}/pairs")
+async def price_pick(
+    ctx: Context, program: ProgramId, round: RoundId, mentor: PersonId, executive: PersonId
+) -> dict[str, Any]:
+    """What a pair that the coordinator picks would do, before anything happens and the rest is solved anew."""
+    state, cohort = await _under_review(ctx, program, round)
+    change = await _pick(ctx, cohort, program, round, mentor, executive)
+    return await _priced(ctx, program, state, change)
+
+
+@router.post("/programs/{program}/rounds/{round}/pairs", status_code=201)
+async def pick_pair(ctx: Context, program: ProgramId, round: RoundId, body: Pick) -> Response:
+    """Lock a pair; whoever loses their partner by it is placed anew, around everything else."""
+    state, cohort = await _under_review(ctx, program, round)
+    change = await _pick(ctx, cohort, program, round, body.mentor, body.executive)
+    return await _made(ctx, program, state, change, 201)
+
+
+async def _under_review(ctx: Ctx, program: str, round: str) -> tuple[Round, Cohort]:
+    state, _ = await round_of(ctx, program, round)
+    if state.state != "solved":
+        way_out = "wait until it is solved" if state.state == "opened" else "open another round"
+        raise Refused("not-under-review", f"this round is not under review; {way_out}")
+    kept = await ctx.documents.get(INPUT, program, round)
+    if kept is None:
+        raise ctx.missing("round")
+    return state, Cohort.model_validate(kept)
+
+
+async def _swap(ctx: Ctx, cohort: Cohort, program: str, round: str, first: str, second: str) -> Change:
+    states = [await _of_round(ctx, program, round, proposal) for proposal in (first, second)]
+    change = swapped(cohort, states[0], states[1])
+    for pair in change.come:
+        stream = PROPOSAL.stream(program, proposal_id(round, pair.mentor.person, pair.executive.person))
+        other, _ = await ctx.read(PROPOSAL, stream)
+        if other.living and all(s.living for s in states):
+            raise Refused("already-proposed", "two of these people are proposed to each other already")
+    return change
+
+
+async def _pick(ctx: Ctx, cohort: Cohort, program: str, round: str, mentor: str, executive: str) -> Change:
+    for person, side in ((mentor, Side.mentor), (executive, Side.executive)):
+        seats, _ = await ctx.read(SEAT, seat_stream(program, person, side))
+        if not seats.capacity:
+            raise Refused("not-in-round", "one of the two does not take part; choose somebody else")
+    standing = [p for _, p in await ctx.scan(PROPOSAL, program) if p.round == round and p.standing]
+    return picked(cohort, mentor, executive, standing)
+
+
+async def _of_round(ctx: Ctx, program: str, round: str, proposal: str) -> Proposal:
+    state = await proposal_of(ctx, program, proposal)
+    if state.round != round:
+        raise ctx.missing("proposal")
+    return state
+
+
+async def _priced(ctx: Ctx, program: str, round: Round, change: Change) -> dict[str, Any]:
+    """The change, and the whole round before and after it; `below` is how far it is from the first, proven result."""
+    now = {
+        (p.mentor, p.executive): p.score
+        for _, p in await ctx.scan(PROPOSAL, program)
+        if p.round == round.round and p.standing
+    }
+    gone = {(p.mentor, p.executive) for p in change.go}
+    come = {(pair.mentor.person, pair.executive.person): pair.score for pair in change.come}
+    then = {pair: score for pair, score in now.items() if pair not in gone} | come
+    optimum = round.total if round.optimum is None else round.optimum
+    figures = {"now": _counts(now), "then": _counts(then), "optimum": optimum, "below": optimum - sum(then.values())}
+    return told(change) | {"round": figures}
+
+
+def _counts(scores: dict[tuple[str, str], int]) -> dict[str, int]:
+    people = {(side, person) for pair in scores for side, person in enumerate(pair)}
+    return {"people": len(people), "pairs": len(scores), "total": sum(scores.values())}
+
+
+async def _made(ctx: Ctx, program: str, round: Round, change: Change, status: int = 200) -> Response:
+    change.allowed()
+    outcome = await ctx.run(*change.commands(program, round.round, round.rules_version))
+    pairs = [(c.mentor.person, c.executive.person) for c in change.come]
+    proposals = [proposal_id(round.round, *pair) for pair in pairs]
+    return ctx.answer(outcome, status, proposals=proposals)
