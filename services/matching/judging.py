@@ -9,11 +9,9 @@ import numpy as np
 from contracts.enrollment import Term
 from services.matching.arrays import obstacle, problem
 from services.matching.cohort import Candidate, Cohort
+from services.matching.remaining import APART, Left
 from services.matching.solver import TERMS
 from services.matching.solver.scores import Scores
-
-APART = "rules"
-"""One answer for a reporting line, an earlier pair, a no and an exclusion: the last must look like the others."""
 
 WHY = {
     "charter": "one of the two has not accepted the charter",
@@ -50,11 +48,8 @@ def judge(cohort: Cohort, mentor: str, executive: str) -> Judged | None:
     theirs = [c for c in cohort.executives if c.person == executive]
     if not ours or not theirs:
         return None
-    posed, apart = problem(cohort.model_copy(update={"mentors": ours, "executives": theirs}))
+    posed, _ = problem(cohort.model_copy(update={"mentors": ours, "executives": theirs}))
     scores, row = Scores(posed), np.zeros(1, dtype=np.int64)
     terms = {Term(term): int(points[0]) for term, points in zip(TERMS, scores.terms(row, row), strict=True)}
-    broken = [rule for rule in (obstacle(ours[0]), obstacle(theirs[0])) if rule]
-    broken += [rule for rule, allows in scores.masks(row, row) if not allows[0]]
-    if len(apart.line) or len(apart.partner):
-        broken.append(APART)  # last, so that an exclusion changes no answer that names another rule
-    return Judged(ours[0], theirs[0], broken[0] if broken else None, sum(terms.values()), terms)
+    rule = obstacle(ours[0]) or obstacle(theirs[0]) or Left(posed, scores).rule(0, 0)
+    return Judged(ours[0], theirs[0], rule, sum(terms.values()), terms)

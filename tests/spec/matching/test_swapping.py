@@ -10,8 +10,9 @@ from chassis.deciding.decider import Refused
 from contracts.enrollment import Term
 from contracts.matching import Origin, Verdict
 from services.matching.forming import proposal_id
-from services.matching.judging import APART, WHY, judge
+from services.matching.judging import WHY, judge
 from services.matching.proposal import PROPOSAL, Proposal, Propose, ReviewProposal
+from services.matching.remaining import APART
 from services.matching.swapping import Change, picked, swapped, told
 from tests.spec.matching.people import PROGRAM, ROUND, an_id, candidate, cohort, office_hours
 
