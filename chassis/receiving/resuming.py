@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from chassis.deciding.commands import Conflict
@@ -23,6 +24,8 @@ __all__ = ["NotDropped", "NotParked", "Reason", "Resuming"]
 
 TRIES = 8
 """Tries of an operator's change against the consumer, which writes the same documents."""
+A_SWEEP = timedelta(seconds=1)
+"""Longer than a task runner takes from its look for rows that are ready to its look for rows that wait."""
 PAGE = 200
 """Streams, records, tasks or drops that one answer shows or tries again at most."""
 
@@ -151,9 +154,11 @@ class Resuming:
             raise NotParked(f"no task {task} is parked here")
 
     async def _reopen(self, which: Document) -> int:
+        # Not at once: a runner that has just looked for rows must still see this one in front of those behind it.
+        soon = self._inbox.now() + A_SWEEP
         done = await self._database.collection(TASKS).update_many(
             {**which, "state": "parked"},
-            {"$set": {"state": "open", "attempts": 0, "not_before": None, "leased": None}},
+            {"$set": {"state": "open", "attempts": 0, "not_before": soon, "leased": None}},
         )
         self._inbox.wake_tasks()
         return int(done.modified_count)

@@ -18,7 +18,7 @@ from chassis.deciding.commands import Conflict, Origin, Outcome, Write, command_
 from chassis.deciding.decider import Aggregate, On, Refused, S
 from chassis.receiving.tasks import COLLECTION, NotYet, Task
 from chassis.receiving.views import Views
-from chassis.running.mongo import ASCENDING, Document, IndexModel, PyMongoError, in_short
+from chassis.running.mongo import ASCENDING, Document, IndexModel, PyMongoError, in_short, is_transient
 from chassis.running.telemetry import METRICS, is_sampled, start, traceparent_of
 from contracts.catalog import NewerVersion
 from contracts.envelope import Unreadable
@@ -203,6 +203,8 @@ class Runner:
             await self._set(row, {"not_before": now + _FOR_A_RELEASE, "leased": None, "error": str(newer)[:500]})
             return False
         except Exception as error:
+            if is_transient(error):
+                raise  # the database's trouble is none of the task's: it costs no try
             await self._failed(row, error, now)
             return False
         finally:
