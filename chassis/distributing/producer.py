@@ -9,6 +9,7 @@ from typing import Protocol
 
 from aiokafka import AIOKafkaProducer
 
+from chassis.distributing.access import client
 from contracts.envelope import Headers
 
 ANSWER_SECONDS = 10.0
@@ -39,7 +40,7 @@ class Producer:
 
     def __init__(self, bootstrap: str) -> None:
         self._kafka = AIOKafkaProducer(
-            bootstrap_servers=bootstrap,
+            **client(bootstrap),
             acks="all",
             enable_idempotence=True,
             compression_type="zstd",

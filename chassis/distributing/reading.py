@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer
 
+from chassis.distributing.access import client
 from chassis.receiving.records import Record
 
 Place = tuple[str, int]
@@ -20,7 +21,7 @@ async def records(
     Raises Kafka's errors.
     """
     consumer = AIOKafkaConsumer(
-        *topics, bootstrap_servers=bootstrap, group_id=None, auto_offset_reset="earliest", max_poll_records=2000
+        *topics, **client(bootstrap), group_id=None, auto_offset_reset="earliest", max_poll_records=2000
     )
     try:
         await consumer.start()

@@ -11,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, for_code
 
+from chassis.distributing.access import client
 from contracts.streams import topic_of
 
 _LOOKS = 300
@@ -34,7 +35,7 @@ async def verify(bootstrap: str, topics: Mapping[str, int | None]) -> dict[str, 
     Raises `WrongTopic`, naming the topic, the setting and the way out.
     """
     wanted, has = sorted(topics), {}
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = AIOKafkaAdminClient(**client(bootstrap))
     try:
         await admin.start()
         found = {t["topic"]: t for t in await admin.describe_topics(wanted)}
@@ -65,7 +66,7 @@ class Broker:
         """Raise where it does not answer; the next time another connection is made."""
         try:
             if self._admin is None:
-                self._admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap, request_timeout_ms=3_000)
+                self._admin = AIOKafkaAdminClient(**client(self._bootstrap), request_timeout_ms=3_000)
                 await self._admin.start()
             await self._admin.describe_cluster()
         except BaseException:
@@ -82,7 +83,7 @@ class Broker:
 
 async def create(bootstrap: str, topic: str, partitions: int) -> None:
     """Create a topic that passes `verify`, with the broker's default of replicas, and wait until it can be used."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = AIOKafkaAdminClient(**client(bootstrap))
     await admin.start()
     try:
         answer: Any = await admin.create_topics([NewTopic(topic, partitions, -1, {}, dict(_DEMANDED))])
@@ -111,7 +112,7 @@ def _check(topic: str, config: dict[str, str]) -> None:
 async def present(bootstrap: str, topics: Iterable[str]) -> list[str]:
     """Every generation of these topics that Kafka has. Raises Kafka's errors."""
     wanted = set(topics)
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = AIOKafkaAdminClient(**client(bootstrap))
     await admin.start()
     try:
         return sorted(name for name in await admin.list_topics() if topic_of(name) in wanted)

@@ -14,9 +14,11 @@ from aiokafka.errors import IllegalStateError, KafkaError, KafkaTimeoutError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.message import StreamMessage
+from faststream.security import BaseSecurity, SASLScram512
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 
+from chassis.distributing.access import Access, client
 from chassis.receiving.inbox import Inbox, Lost, Place
 from chassis.receiving.records import Record
 from chassis.receiving.versions import NotLive
@@ -79,6 +81,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             apply_types=False,
             allow_auto_create_topics=False,
             graceful_timeout=stop_seconds,
+            security=_security(bootstrap),
             logger=None,
         )
         self._subscriber = self._broker.subscriber(
@@ -320,13 +323,23 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
 async def end_offsets(bootstrap: str, topics: Sequence[str]) -> dict[Place, int]:
     """Where each partition of the topics ends now, asked of Kafka outside any group."""
-    kafka = AIOKafkaConsumer(*topics, bootstrap_servers=bootstrap, group_id=None, auto_offset_reset="latest")
+    kafka = AIOKafkaConsumer(*topics, **client(bootstrap), group_id=None, auto_offset_reset="latest")
     try:
         await kafka.start()
         ends = await kafka.end_offsets(kafka.assignment())
         return {(tp.topic, tp.partition): end for tp, end in ends.items()}
     finally:
         await kafka.stop()
+
+
+def _security(address: str) -> BaseSecurity | None:
+    """The same in FastStream's words."""
+    if not isinstance(address, Access):
+        return None
+    trust = address.trust()
+    if address.user:
+        return SASLScram512(address.user, address.password, ssl_context=trust, use_ssl=trust is not None)
+    return BaseSecurity(ssl_context=trust, use_ssl=trust is not None)
 
 
 def _traceparent(record: Record) -> str | None:

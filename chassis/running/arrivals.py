@@ -59,7 +59,7 @@ class Arrivals:
         deadline = asyncio.get_running_loop().time() + self._settings.all_heard_seconds
         try:
             async with asyncio.timeout_at(deadline):
-                ends = await end_offsets(self._settings.kafka_bootstrap, self._following.inbox.topics)
+                ends = await end_offsets(self._settings.kafka, self._following.inbox.topics)
         except (KafkaError, TimeoutError):
             raise later("kafka-unavailable", "Kafka does not answer at the moment", 2) from None
         while True:

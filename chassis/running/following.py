@@ -123,7 +123,7 @@ class Following:
         self._use(self._inbox_of(self.inbox.version))
         self.consumer = Consumer(
             self.inbox,
-            self._settings.kafka_bootstrap,
+            self._settings.kafka,
             batch_records=self._settings.batch_records,
             stop_seconds=self._settings.stop_seconds,
         )
@@ -149,7 +149,7 @@ class Following:
 
     async def _look_for_topics(self) -> None:
         """A generation is heard while it exists: from its creation on, before it is live, until it is deleted."""
-        self._names = tuple(await topics.present(self._settings.kafka_bootstrap, self.inbox.facts))
+        self._names = tuple(await topics.present(self._settings.kafka, self.inbox.facts))
         self.inbox.names = self._names
 
     async def stop_hearing(self) -> None:

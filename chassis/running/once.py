@@ -55,7 +55,7 @@ async def _prepare(runtime: Runtime) -> int:
 async def _audit(runtime: Runtime) -> int:
     """Compare the journal with itself and with Kafka; print the report as JSON."""
     audit = Audit(runtime.service.name, runtime.service.catalog, runtime.database)
-    report = await audit.run(runtime.settings.kafka_bootstrap)
+    report = await audit.run(runtime.settings.kafka)
     sys.stdout.write(json.dumps({"service": runtime.service.name, **asdict(report)}, indent=2) + "\n")
     return FAILED if report.findings else DONE
 

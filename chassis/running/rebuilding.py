@@ -22,7 +22,7 @@ async def _work(runtime: Runtime) -> dict[str, Any]:
         runtime.database,
         runtime.versions,
         runtime.inbox_of,
-        settings.kafka_bootstrap,
+        settings.kafka,
         settings.rebuild_records,
         job.show,
         runtime.grant,

@@ -22,7 +22,7 @@ async def _work(runtime: Runtime) -> dict[str, Any]:
         service.name,
         service.catalog,
         runtime.database,
-        settings.kafka_bootstrap,
+        settings.kafka,
         f"counterpoint.{service.name}.{settings.republish}",
         settings.partitions,
         settings.republish_partitions,

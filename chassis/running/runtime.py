@@ -67,15 +67,14 @@ class Runtime:
         self.journal = Journal(self.database)
         self.latest = LatestStore(self.database)
         self.documents = Documents(self.database)
-        self.tokens = Tokens(settings)
-        self.history = History(service.name, service.catalog, self.database, settings.kafka_bootstrap)
+        self.history = History(service.name, service.catalog, self.database, settings.kafka)
         self._refusal: str | None = None
         self.relay = Relay(
             service.name,
             service.catalog,
             self._relays,
             LatestStore(self._relays),
-            lambda: Producer(settings.kafka_bootstrap),
+            lambda: Producer(settings.kafka),
             now=self.clock.now,
             partitions=settings.partitions,
             sweep_seconds=settings.sweep_seconds,
@@ -90,7 +89,7 @@ class Runtime:
         self.runner = Runner(self, sweep_seconds=settings.sweep_seconds)
         self.following = Following(settings, self.parts, self.versions, service.folds, self.inbox_of, self.runner.run)
         self._arrivals = Arrivals(settings, self.following, lambda: self.parts.stopping)
-        self._watch = Watch(self.database, settings.kafka_bootstrap)
+        self._watch = Watch(self.database, settings.kafka)
         self._was_ready = False
         self._hearing: asyncio.Task[None] | None = None
         self._stop_by = math.inf
@@ -127,6 +126,11 @@ class Runtime:
     def resuming(self) -> Resuming:
         """What operators do about what waits in it."""
         return self.following.resuming
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """Who judges tokens. Raises where there is no key; a process that answers nobody needs none."""
+        return Tokens(self.settings)
 
     @cached_property
     def contents(self) -> Contents:
@@ -180,6 +184,8 @@ class Runtime:
 
     def start(self) -> None:
         """Start the parts of this process's role in the background."""
+        if self.settings.role is not Role.relay:
+            assert self.tokens  # a wrong key is told at the start, not to the first caller
         self._refusal = "the journal has not been compared with Kafka yet"
         self.parts.once("start", self._start)
 
@@ -257,7 +263,7 @@ class Runtime:
     async def _verify_topics(self) -> None:
         own = {c.topic for c in self.service.catalog.categories.values() if c.service == self.service.name and c.topic}
         wanted = (await generations.live(self._relays, self.settings.partitions)).names(own)
-        await topics.verify(self.settings.kafka_bootstrap, wanted)
+        await topics.verify(self.settings.kafka, wanted)
 
     def waiting_for(self) -> list[str]:
         """What is missing before this process can do its work; empty when it is ready."""

@@ -11,6 +11,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from chassis.distributing.access import Access
+
 
 class Role(StrEnum):
     """Which part of a service this process is."""
@@ -35,6 +37,9 @@ class Settings(BaseSettings):
     role: Role = Role.all
     environment: Literal["local", "production"] = "production"
     kafka_bootstrap: str
+    kafka_user: str | None = None
+    kafka_password_file: Path | None = None
+    kafka_ca_file: Path | None = None
     mongo_uri: str = ""
     mongo_uri_file: Path | None = None
     relay_mongo_uri: str = ""
@@ -82,6 +87,8 @@ class Settings(BaseSettings):
             raise ValueError("set one of RELAY_MONGO_URI and RELAY_MONGO_URI_FILE, not both")
         if self.environment != "local" and self.role.does(Role.relay) and not self._has_relays:
             raise ValueError("set RELAY_MONGO_URI or RELAY_MONGO_URI_FILE: whoever inserts facts must not change them")
+        if (self.kafka_user is None) != (self.kafka_password_file is None):
+            raise ValueError("set KAFKA_USER and KAFKA_PASSWORD_FILE (a file that holds it) together, or neither")
         if self.partitions & (self.partitions - 1):
             raise ValueError(f"PARTITIONS must be a power of two, not {self.partitions}")
         return self
@@ -89,6 +96,12 @@ class Settings(BaseSettings):
     @property
     def _has_relays(self) -> bool:
         return bool(self.relay_mongo_uri or self.relay_mongo_uri_file)
+
+    @cached_property
+    def kafka(self) -> Access:
+        """The address of the brokers, and who this process is to them."""
+        password = self.kafka_password_file.read_text().strip() if self.kafka_password_file else ""
+        return Access(self.kafka_bootstrap, self.kafka_user, password, self.kafka_ca_file)
 
     @cached_property
     def mongo(self) -> str:
