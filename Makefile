@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test nightly revert-tests chaos check bench catalog lock compose-smoke down clean
+.PHONY: help setup demo test nightly revert-tests chaos check bench catalog lock compose-smoke k8s-check down clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -56,7 +56,7 @@ check: $(READY) ## format, lint, types and the rules of the house
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest -q tests/rules
+	@$(BIN)/python -m pytest -q tests/rules tests/deploy -m 'not integration and not nightly'
 
 bench: $(READY) ## measure, every figure a ratio against a floor of the same run
 	@$(BIN)/python -m bench
@@ -72,6 +72,9 @@ lock: $(READY) ## lock the requirements again, with hashes
 
 compose-smoke: $(READY) ## build the images and run the story against docker compose
 	@$(BIN)/python -m local.compose_smoke
+
+k8s-check: $(READY) ## give the manifests to the cluster of the current kubeconfig, and take them away again
+	@$(BIN)/python -m tests.deploy.cluster
 
 down: ## stop what this checkout started and remove its data
 	@if [ -x $(BIN)/counterpoint ]; then $(BIN)/counterpoint down; fi

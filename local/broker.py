@@ -6,7 +6,7 @@ import re
 import secrets
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from local.errors import Failed, Missing, Refused
@@ -117,9 +117,24 @@ def _fetch(folder: Path) -> None:
 
 
 class Kafka:
-    """One Kafka on `data`; the same directory may be started again, on any port."""
+    """One Kafka on `data`; the same directory may be started again, on any port.
 
-    def __init__(self, data: Path, log: Path, port: int, controller: int) -> None:
+    `more` are properties that come after its own, with `{port}` in them; `users` are who may come in, each with a
+    password, where those properties ask for one by SCRAM-SHA-512.
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        log: Path,
+        port: int,
+        controller: int,
+        *,
+        more: str = "",
+        users: Mapping[str, str] | None = None,
+    ) -> None:
+        self._more = more
+        self._users = users or {}
         self._data = data
         self._log = log
         self._controller = controller
@@ -139,12 +154,15 @@ class Kafka:
             shutil.rmtree(self._data, ignore_errors=True)
         (self._data / "tmp").mkdir(parents=True, exist_ok=True)
         text = _PROPERTIES.format(port=self.port, controller=self._controller, logs=self._data / "logs")
+        text += self._more.format(port=self.port)
         write(properties, text)
         command = [program, *_JVM, f"-Djava.io.tmpdir={self._data / 'tmp'}", "-cp", classpath]
         command.insert(-2, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
         if not made.exists():
             cluster = secrets.token_urlsafe(16)
             format_ = [*command, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(properties)]
+            for user, password in self._users.items():
+                format_ += ["--add-scram", f"SCRAM-SHA-512=[name={user},password={password}]"]
             done = subprocess.run(format_, capture_output=True, text=True, check=False)
             if done.returncode:
                 raise Failed(f"Kafka could not format {self._data}:\n{done.stdout}{done.stderr}")

@@ -46,10 +46,12 @@ def test_it_fits_the_schemas(overlay: str, version: str) -> None:
     assert list(misfits(rendered(overlay), version)) == []
 
 
+@pytest.mark.guarantee("running")
 def test_it_keeps_the_rules_of_the_house(overlay: str) -> None:
     assert list(policy.complaints(rendered(overlay))) == []
 
 
+@pytest.mark.guarantee("running")
 async def test_every_process_starts_with_the_settings_and_files_it_is_given(
     overlay: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -133,8 +135,12 @@ MISTAKES = {
     "a misspelt field": (_misspell, "readinesProbe"),
     "a number in quotes": (_put("2", "replicas"), "'2' is not of type"),
     "a missing liveness probe": (_drop("containers", 0, "livenessProbe"), "no liveness probe"),
-    "readiness that asks for life": (_put("/health/live", *_IN, "readinessProbe", "httpGet", "path"), "no readiness probe"),
-    "egress to anywhere": (_put([{}], "egress", kind="NetworkPolicy", name="kafka-and-collector"), "('anywhere', 'any port')"),
+    "readiness that asks for life": (
+        _put("/health/live", *_IN, "readinessProbe", "httpGet", "path"), "no readiness probe",
+    ),
+    "egress to anywhere": (
+        _put([{}], "egress", kind="NetworkPolicy", name="kafka-and-collector"), "('anywhere', 'any port')",
+    ),
     "egress to a network": (
         _put([{"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}], "egress", kind="NetworkPolicy", name="names"), "0.0.0.0/0",
     ),
@@ -157,6 +163,7 @@ MISTAKES = {
 }  # fmt: skip
 
 
+@pytest.mark.guarantee("running")
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_noticed(overlay: str, mistake: str) -> None:
     objects = rendered(overlay)
