@@ -7,9 +7,9 @@ from pydantic import BaseModel, ConfigDict
 
 from contracts.enrollment import Term
 from contracts.types import Side
-from services.matching.arrays import obstacle, problem
+from services.matching.arrays import problem
 from services.matching.cohort import Candidate, Cohort, digest
-from services.matching.remaining import Left
+from services.matching.remaining import Left, reason
 from services.matching.solver import TERMS, Certificate, Result, solve, verify
 from services.matching.solver.problem import Ints
 
@@ -122,7 +122,6 @@ def _unplaced(candidates: list[Candidate], side: Side, placed: set[str], left: L
     found = []
     for k, row in enumerate(rows):
         of_row = {rule: int(count[k]) for rule, count in counts.items()}
-        binding = next((rule for rule, count in of_row.items() if count == 0), "taken")
         candidate = candidates[row]
-        found.append(Unplaced(person=candidate.person, side=side, reason=obstacle(candidate) or binding, left=of_row))
+        found.append(Unplaced(person=candidate.person, side=side, reason=reason(candidate, of_row), left=of_row))
     return found

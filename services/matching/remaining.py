@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from contracts.types import Side
+from services.matching.arrays import obstacle
+from services.matching.cohort import Candidate
 from services.matching.solver import Problem
 from services.matching.solver.problem import Ints, Mask
 from services.matching.solver.scores import Scores
@@ -52,6 +54,11 @@ class Left:
         yield "placeable", self._placeable[0][a][:, None] & self._placeable[1][b][None, :]
         yield from self._scores.masks(a[:, None], b[None, :])
         yield APART, _without(self._apart, a, b)
+
+
+def reason(candidate: Candidate, left: dict[str, int]) -> str:
+    """Why somebody has nobody: what keeps them from any round, the rule that leaves none, or `taken`."""
+    return obstacle(candidate) or next((rule for rule, count in left.items() if count == 0), "taken")
 
 
 def _without(pairs: Ints, a: Ints, b: Ints) -> Mask:
