@@ -24,7 +24,7 @@ def pair_id(program: str, mentor: str, executive: str) -> str:
 
 
 def form(proposal: Proposal, mentor_rev: int, executive_rev: int, now: datetime) -> tuple[On, ...]:
-    """The executive says yes, and the pair forms. Refused as `seat-taken`, `ineligible` or `declined`
+    """The side that is asked last says yes, and the pair forms. Refused as `seat-taken`, `ineligible` or `declined`
     (one of the two does not want the other), or all of it happens."""
     p = proposal
     pair = pair_id(p.program, p.mentor, p.executive)
@@ -33,13 +33,13 @@ def form(proposal: Proposal, mentor_rev: int, executive_rev: int, now: datetime)
         pair=pair,
         mentor=p.mentor,
         executive=p.executive,
-        round=p.round,
+        round=p.round or None,
         rules_version=p.rules_version,
         after=list(p.after),
         mentor_rev=mentor_rev,
         executive_rev=executive_rev,
     )
-    answer = AnswerConsent(side=Side.executive, yes=True, lapses=now)
+    answer = AnswerConsent(side=p.last, yes=True, lapses=now)
     return (
         On(PROPOSAL, PROPOSAL.stream(p.program, p.proposal), answer),
         On(PAIR, PAIR.stream(p.program, pair), command),

@@ -90,11 +90,12 @@ def _candidates(program: str, people: list[Found[ParticipationRow]], side: Side,
         if left > 0:
             after = f"{participant.stream}@{participant.version}"
             charter = row.charter_version == known.rules.charter_version
-            found.append(_candidate(profile, left, bool(seats.taken), charter, after))
+            found.append(candidate(profile, left, bool(seats.taken), charter, after))
     return found
 
 
-def _candidate(profile: Profile, seats: int, paired: bool, charter: bool, after: str) -> Candidate:
+def candidate(profile: Profile, seats: int, paired: bool, charter: bool, after: str) -> Candidate:
+    """Somebody as their profile tells them."""
     return Candidate(
         **profile.model_dump(include=Candidate.model_fields.keys() & Profile.model_fields.keys() - {"zone"}),
         zone=profile.zone or "UTC",

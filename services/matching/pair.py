@@ -20,7 +20,7 @@ class FormPair(Command):
     pair: str
     mentor: str
     executive: str
-    round: str
+    round: str | None
     rules_version: int
     after: list[str]
     mentor_rev: int

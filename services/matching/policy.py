@@ -24,6 +24,8 @@ POLICY: Policy = {
     "pick_pair": _COORDINATOR,
     "approve_rest": _COORDINATOR,
     "publish_round": _COORDINATOR,
+    "ask_for_pair": _ANYONE,  # one they would be in; others a coordinator only
+    "my_asks": _ANYONE,
     "my_proposals": _ANYONE,
     "answer_consent": _ANYONE,
     "list_pairs": _ANYONE,

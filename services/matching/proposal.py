@@ -25,6 +25,7 @@ from contracts.matching import (
 from contracts.types import Instant, Side
 
 APPROVING = frozenset({Verdict.approved, Verdict.locked})
+ASKERS = {Origin.mentor: Side.mentor, Origin.executive: Side.executive}
 REPLACED = frozenset({Verdict.rejected, Verdict.swapped})
 """Verdicts after which the round goes on without the pair."""
 
@@ -48,6 +49,23 @@ class Propose(Command):
     after: list[str]
 
 
+class AskForPair(Command):
+    """Write down a pair that somebody asks for without a round, and ask the `first` side, until `lapses`. A mentor who
+    asks has said yes, and so has an executive, but theirs counts only with the mentor's."""
+
+    program: str
+    proposal: str
+    mentor: str
+    executive: str
+    origin: Origin
+    rules_version: int
+    score: int
+    terms: dict[Term, int]
+    after: list[str]
+    first: Side
+    lapses: datetime
+
+
 class ReviewProposal(Command):
     """The coordinator's verdict. `unless_reviewed` leaves a proposal alone that has one. A pair that was rejected or
     swapped has been replaced since: only `Propose` brings it back."""
@@ -64,8 +82,8 @@ class AskConsent(Command):
 
 
 class AnswerConsent(Command):
-    """A side answers; a yes can be taken back until the pair is formed. After the mentor's yes the executive is asked,
-    until `lapses`."""
+    """A side answers; a yes, or an ask, can be taken back until the pair is formed. After the mentor's yes the
+    executive is asked, until `lapses`, unless it was they who asked for the pair."""
 
     side: Side
     yes: bool
@@ -102,12 +120,24 @@ class Proposal(State):
     asked: tuple[Side, ...] = ()
     awaited: Side | None = None
     lapses: Instant | None = None
+    answer_by: Instant | None = None
+    """Until when whoever was asked first had time."""
     given: tuple[Side, ...] = ()
     cause: DeclineCause | None = None
 
     def person(self, side: Side) -> str:
         """Who is on that side."""
         return self.mentor if side is Side.mentor else self.executive
+
+    @property
+    def asker(self) -> Side | None:
+        """The one of the two whose idea it was."""
+        return ASKERS.get(self.origin)
+
+    @property
+    def last(self) -> Side:
+        """The side whose yes makes the pair: the executive, unless it was they who asked for it."""
+        return Side.mentor if self.asker is Side.executive else Side.executive
 
     @property
     def living(self) -> bool:
@@ -152,6 +182,16 @@ def _(command: Propose, proposal: Proposal, now: datetime) -> list[Fact]:
 
 
 @decide.register
+def _(command: AskForPair, proposal: Proposal, now: datetime) -> list[Fact]:
+    if proposal.state != "none":
+        return []
+    proposed = PairProposed(**command.model_dump(exclude={"first", "lapses"}))
+    made = evolve(proposal, proposed)
+    given = [_given(made, Side.mentor)] if made.asker is Side.mentor else []
+    return [proposed, *given, _asked(made, command.first, command.lapses)]
+
+
+@decide.register
 def _(command: ReviewProposal, proposal: Proposal, now: datetime) -> list[Fact]:
     if proposal.state == "none":
         raise Refused("no-such-proposal", "there is no such proposal")
@@ -179,7 +219,9 @@ def _(command: AskConsent, proposal: Proposal, now: datetime) -> list[Fact]:
 @decide.register
 def _(command: AnswerConsent, proposal: Proposal, now: datetime) -> list[Fact]:
     side = command.side
-    if side not in proposal.asked:
+    if side is proposal.asker and command.yes:
+        raise Refused("already-asked", "you asked for this pair yourself; the answer is up to the other one")
+    if side not in proposal.asked and side is not proposal.asker:
         raise Refused("not-asked", "this side has not been asked")
     if proposal.state == "declined":
         if not command.yes:
@@ -193,8 +235,10 @@ def _(command: AnswerConsent, proposal: Proposal, now: datetime) -> list[Fact]:
         return [_declined(proposal, DeclineCause.declined)]
     if proposal.lapses and now >= proposal.lapses:
         raise Refused("lapsed", "the time to answer is over")
-    given = ConsentGiven(program=proposal.program, proposal=proposal.proposal, person=proposal.person(side), side=side)
-    return [given, _asked(proposal, Side.executive, command.lapses)] if side is Side.mentor else [given]
+    if side is not proposal.last:
+        return [_given(proposal, side), _asked(proposal, Side.executive, command.lapses)]
+    both = [Side.mentor, Side.executive] if proposal.asker is Side.executive else [side]
+    return [_given(proposal, each) for each in both]
 
 
 @decide.register
@@ -205,6 +249,11 @@ def _(command: CloseProposal, proposal: Proposal, now: datetime) -> list[Fact]:
 @decide.register
 def _(command: LapseConsent, proposal: Proposal, now: datetime) -> list[Fact]:
     return [_declined(proposal, DeclineCause.lapsed)] if proposal.awaited is command.side else []
+
+
+def _given(proposal: Proposal, side: Side) -> ConsentGiven:
+    person = proposal.person(side)
+    return ConsentGiven(program=proposal.program, proposal=proposal.proposal, person=person, side=side)
 
 
 def _asked(proposal: Proposal, side: Side, lapses: datetime) -> ConsentAsked:
@@ -240,6 +289,7 @@ def evolve(proposal: P, fact: Fact) -> P:
                     "asked": (*proposal.asked, fact.side),
                     "awaited": fact.side,
                     "lapses": fact.lapses,
+                    "answer_by": proposal.answer_by or fact.lapses,
                 }
             )
         case ConsentGiven():

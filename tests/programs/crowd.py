@@ -96,7 +96,7 @@ class Crowd:
             ReviewProposal(verdict=Verdict.approved),
             AskConsent(side=Side.mentor, lapses=self.story.now() + timedelta(days=30)),
         ):
-            self._run(On(PROPOSAL, stream, command))
+            self.run(On(PROPOSAL, stream, command))
         return proposal
 
     def form(self, executive: Member) -> list[str]:
@@ -116,10 +116,11 @@ class Crowd:
             mentor_rev=1,
             executive_rev=1,
         )
-        self._run(On(PAIR, PAIR.stream(self.story.program, pair), command))
+        self.run(On(PAIR, PAIR.stream(self.story.program, pair), command))
         return pair
 
-    def _run(self, on: On) -> None:
+    def run(self, on: On) -> None:
+        """Run a command as nobody in particular."""
         origin = Origin(command_id(random_id("co")), "test", correlation="test")
         self.services.do(self.services.runtimes["matching"].run(origin, on))
 

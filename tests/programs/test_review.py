@@ -2,84 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any
-
 import pytest
 
-from local.story.cast import Cast
-from local.story.state import Silence, Story
-from local.story.web import Json, Web, check
-from tests.programs.crowd import FOUNDER, Crowd
+from local.story.web import Json, check
 from tests.programs.house import House
-from tests.programs.season import roster
+from tests.programs.office import PEOPLE, Office, told
 
 pytestmark = pytest.mark.integration
-
-PEOPLE = 4
-"""On each side."""
-
-
-class Office:
-    """A program with a few people, and the commands its coordinator gives."""
-
-    def __init__(self, crowd: Crowd) -> None:
-        self.crowd, self.web, self.story = crowd, crowd.story.web, crowd.story
-        self.round = ""
-
-    async def solve(self) -> list[Json]:
-        """Open a round; answers its proposals."""
-        self.round = (await self.post("/rounds", {"kind": "cohort"}))["round"]
-        await self.until(lambda found: found["state"] == "solved")
-        return await self.proposals()
-
-    async def until(self, so: Callable[[Json], bool]) -> Json:
-        """Wait until the round is so."""
-
-        async def look() -> Json | None:
-            found: Json = (await self.get(f"/rounds/{self.round}")).body
-            return found if so(found) else None
-
-        return await self.web.until(look, "the round is as expected")
-
-    async def proposals(self, **fields: Any) -> list[Json]:
-        """The proposals of the round that have these fields, once all that was said is known."""
-        await self.web.settled()
-        found = await self.web.items(FOUNDER, "matching", self.story.at(f"/rounds/{self.round}/proposals"))
-        return [p for p in found if all(p[name] == value for name, value in fields.items())]
-
-    async def get(self, path: str) -> Any:
-        return await self.web.get(FOUNDER, "matching", self.story.at(path))
-
-    async def post(self, path: str, body: Json | None = None, **headers: str) -> Any:
-        return await self.web.post(FOUNDER, "matching", self.story.at(path), body, **headers)
-
-    async def refused(self, path: str, body: Json) -> str:
-        """The type of problem that a command is refused with."""
-        problem = await self.web.refused(409, FOUNDER, "POST", "matching", self.story.at(path), body)
-        return str(problem["type"]).rpartition(":")[2]
-
-    async def asked(self, login: str) -> list[Json]:
-        """What somebody is asked."""
-        found = await self.web.get(login, "matching", self.story.at("/proposals/mine"))
-        return list(found["items"])
-
-    def login(self, person: str) -> str:
-        return self.story.cast.by_person(person).login
-
-
-def told(services: House, prefix: str, story: Callable[[Office], Coroutine[Any, Any, None]]) -> None:
-    """Tell a story in a program of its own, with as many mentors as executives."""
-
-    async def tell() -> None:
-        async with Web(services.installation, patience=120) as web:
-            file = roster(services.folder, executives=PEOPLE, mentors=PEOPLE, prefix=prefix, everywhere="bengaluru")
-            crowd = Crowd(services, Story(web, Cast.read(file), Silence()), capacity=1)
-            await crowd.gather()
-            await story(Office(crowd))
-
-    asyncio.run(tell())
 
 
 def test_a_round_is_changed_by_hand_and_published_part_by_part(services: House) -> None:
@@ -141,8 +70,8 @@ async def _publish(office: Office) -> None:
     part = await office.post(f"{path}/publish", {"rest": "keep"})
     assert (part["published"], part["kept"]) == (1, len(others))
     assert [p["proposal"] for p in await office.proposals(state="asked")] == [first["proposal"]]
-    assert len(await office.asked(office.login(first["mentor"]))) == 1
-    assert await office.asked(office.login(first["executive"])) == []
+    assert len(await office.questions(office.member(first["mentor"]))) == 1
+    assert await office.questions(office.member(first["executive"])) == []
     assert (await office.get(path))["state"] == "solved"
     assert await office.refused(f"/proposals/{first['proposal']}/review", {"verdict": "rejected"}) == "not-reviewable"
     await office.post(f"{path}/approvals")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from services.matching.api import exclusions, explaining, pairs, proposals, review, rounds
+from services.matching.api import asks, exclusions, explaining, pairs, proposals, review, rounds
 
-_FILES = (rounds, review, explaining, proposals, pairs, exclusions)
+_FILES = (rounds, review, proposals, asks, pairs, exclusions, explaining)
 router = APIRouter(routes=[route for file in _FILES for route in file.router.routes])

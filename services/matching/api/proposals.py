@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from fastapi import APIRouter
 
+from chassis.deciding.commands import Outcome
 from chassis.deciding.decider import On, Refused
 from chassis.running.http import Body, Context, Ctx, Problem, Response
 from chassis.running.problems import later
@@ -48,10 +49,11 @@ class ConsentAnswer(Body):
 
 @router.post("/programs/{program}/proposals/{proposal}/consent")
 async def answer_consent(ctx: Context, program: ProgramId, proposal: ProposalId, body: ConsentAnswer) -> Response:
-    """Answers `state`: waiting (for the executive), formed (with the `pair`), or declined."""
+    """Answers `state`: waiting (for the executive), formed (with the `pair`), or declined. Whoever asked for the pair
+    takes that back with a no, and is not told whether the other one had answered."""
     state = await proposal_of(ctx, program, proposal)
     side = _side_asked(ctx, state)
-    if body.answer == "yes" and side is Side.executive:
+    if body.answer == "yes" and side is state.last:
         return await _form(ctx, state)
     rules = await rules_of(ctx.views, program)
     if rules is None:
@@ -59,6 +61,8 @@ async def answer_consent(ctx: Context, program: ProgramId, proposal: ProposalId,
     lapses = await lapse(ctx.views, program, state.executive, rules, ctx.now())
     command = AnswerConsent(side=side, yes=body.answer == "yes", lapses=lapses)
     outcome = await ctx.run(On(PROPOSAL, PROPOSAL.stream(program, proposal), command))
+    if side is state.asker:
+        return ctx.answer(Outcome(), proposal=proposal, state="declined")
     said_yes = any(isinstance(f, ConsentGiven) for f in outcome.facts) or (not outcome.facts and command.yes)
     return ctx.answer(outcome, proposal=proposal, state="waiting" if said_yes else "declined")
 
@@ -84,8 +88,8 @@ async def _form(ctx: Ctx, proposal: Proposal) -> Response:
 
 
 def _side_asked(ctx: Ctx, proposal: Proposal) -> Side:
-    """The side the caller was asked as. Who has not been asked learns nothing, also if the proposal is about them."""
-    for side in proposal.asked:
-        if proposal.person(side) == ctx.caller.person:
+    """The side the caller was asked as, or asked for. Others learn nothing, also if the proposal is about them."""
+    for side in (*proposal.asked, proposal.asker):
+        if side and proposal.person(side) == ctx.caller.person:
             return side
     raise Problem(403, "not-yours", "nobody has asked you about this proposal")

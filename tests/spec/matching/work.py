@@ -28,6 +28,9 @@ class Views:
             row = view.fold(row or view.row(), fact, NOW) if type(fact) in view.hears else row
         return row
 
+    async def version(self, stream: str) -> int:
+        return len(self._streams.get(stream, ()))
+
     async def latest(self, view: StateView[Any], key: str) -> Profile | None:
         return self.profiles.get(key)
 
