@@ -45,7 +45,7 @@ async def freeze(ctx: Ctx, program: str) -> Cohort:
         rules=row.rules,
         profiles={p.person: p for p in await ctx.views.find_latest(PROFILES, program, limit=EVERYBODY)},
         seats=dict(await ctx.scan(SEAT, program)),
-        promised=_promised(proposals),
+        promised=promised_seats(proposals),
     )
     people = [p for p in await ctx.views.find(PARTICIPATIONS, program, limit=EVERYBODY) if not p.row.left]
     mentors, executives = (_candidates(program, people, side, known) for side in (Side.mentor, Side.executive))
@@ -69,7 +69,7 @@ def _excluded(known: _Known, mentors: list[Candidate], executives: list[Candidat
     return [pair for pair in kept_apart(known.seats.items()) if pair[0] in here[0] and pair[1] in here[1]]
 
 
-def _promised(proposals: list[Proposal]) -> Counter[tuple[str, Side]]:
+def promised_seats(proposals: list[Proposal]) -> Counter[tuple[str, Side]]:
     """Seats that people have been asked about and that no other round may fill meanwhile."""
     asked = [p for p in proposals if p.state == "asked"]
     return Counter((p.person(side), side) for p in asked for side in (Side.mentor, Side.executive))

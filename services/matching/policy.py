@@ -22,6 +22,7 @@ POLICY: Policy = {
     "swap_proposals": _COORDINATOR,
     "price_pick": _COORDINATOR,
     "pick_pair": _COORDINATOR,
+    "list_open_places": _COORDINATOR,
     "approve_rest": _COORDINATOR,
     "publish_round": _COORDINATOR,
     "ask_for_pair": _ANYONE,  # one they would be in; others a coordinator only

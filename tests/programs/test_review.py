@@ -82,3 +82,8 @@ async def _publish(office: Office) -> None:
     assert await office.refused(f"{path}/swaps", {"first": first["proposal"], "second": others[0]["proposal"]}) == (
         "not-under-review"
     )
+    assert (await office.get(f"{path}/open-places"))["items"] == []
+    await office.consent(office.member(first["mentor"]), first, {"answer": "no"})
+    places = (await office.get(f"{path}/open-places"))["items"]
+    assert {(p["side"], p["person"]) for p in places} == {(side, first[side]) for side in ("mentor", "executive")}
+    assert {p["cause"] for p in places} == {"declined"}

@@ -13,7 +13,7 @@ from contracts.types import PersonId, ProgramId, ProposalId, RoundId, Side
 from services.matching.api.common import proposal_of, round_of
 from services.matching.cohort import Cohort
 from services.matching.forming import proposal_id
-from services.matching.freezing import INPUT
+from services.matching.freezing import INPUT, promised_seats
 from services.matching.proposal import PROPOSAL, REPLACED, Proposal, ReviewProposal
 from services.matching.round import Round
 from services.matching.seat import SEAT, seat_stream
@@ -86,6 +86,23 @@ async def pick_pair(ctx: Context, program: ProgramId, round: RoundId, body: Pick
     state, cohort = await _under_review(ctx, program, round)
     change = await _pick(ctx, cohort, program, round, body.mentor, body.executive)
     return await _made(ctx, program, state, change, 201)
+
+
+@router.get("/programs/{program}/rounds/{round}/open-places")
+async def list_open_places(ctx: Context, program: ProgramId, round: RoundId) -> dict[str, Any]:
+    """Whose pair of this round came to nothing after somebody was asked, and who have a seat for another one."""
+    await round_of(ctx, program, round)
+    proposals = [p for _, p in await ctx.scan(PROPOSAL, program)]
+    seats = dict(await ctx.scan(SEAT, program))
+    promised = promised_seats(proposals)
+    items = {}
+    for p in (p for p in proposals if p.round == round and p.state == "declined" and p.asked):
+        for side in (Side.mentor, Side.executive):
+            person = p.person(side)
+            of = seats.get(seat_stream(program, person, side))
+            if of is not None and of.left > promised[person, side]:
+                items[person, side] = {"person": person, "side": side.value, "proposal": p.proposal, "cause": p.cause}
+    return {"items": [items[key] for key in sorted(items)], "next": None}
 
 
 async def _under_review(ctx: Ctx, program: str, round: str) -> tuple[Round, Cohort]:
