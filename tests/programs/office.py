@@ -63,9 +63,7 @@ class Office:
     async def ask(self, who: Member | None, mentor: Member, executive: Member) -> Json:
         """Somebody asks for a pair; None is the coordinator."""
         body = {"mentor": mentor.person, "executive": executive.person}
-        said = await self.web.post(_login(who), "matching", self.story.at("/proposals"), body)
-        await self.web.settled()
-        return dict(said.body)
+        return await self._said(_login(who), "/proposals", body)
 
     async def problem(self, who: Member | None, mentor: Member, executive: Member, status: int = 409) -> Json:
         """What somebody is told who may not ask for a pair."""
@@ -82,9 +80,12 @@ class Office:
 
     async def consent(self, who: Member, ask: Json, answer: Json) -> Json:
         """Somebody answers."""
-        path = self.story.at(f"/proposals/{ask['proposal']}/consent")
-        said = await self.web.post(who.login, "matching", path, dict(answer))
-        await self.web.settled()
+        return await self._said(who.login, f"/proposals/{ask['proposal']}/consent", dict(answer))
+
+    async def _said(self, login: str, path: str, body: Json) -> Json:
+        """Give a command, and wait until lists show what it did."""
+        said = await self.web.post(login, "matching", self.story.at(path), body)
+        await self.web.seen(FOUNDER, "matching", self.story.at("/pairs"), said.after)
         return dict(said.body)
 
     async def exclude(self, who: Member, other: Member) -> None:
