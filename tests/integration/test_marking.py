@@ -17,6 +17,8 @@ from tests.integration.kit import World, until
 
 pytestmark = [pytest.mark.integration, pytest.mark.guarantee("G2")]
 PAGE, COMMITS = 2, 5
+MARKING = 0.5
+"""Seconds that a mark takes at least: longer than a read, so that whoever does not wait for it sends again."""
 
 
 async def test_the_next_page_is_sent_before_this_one_is_marked(
@@ -39,6 +41,7 @@ async def test_the_next_page_is_sent_before_this_one_is_marked(
 
         async def marking(ids: list[str]) -> None:
             await may_mark.wait()
+            await asyncio.sleep(MARKING)
             await mark(ids)
 
         monkeypatch.setattr(relay, "_send", sending)

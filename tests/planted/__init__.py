@@ -41,7 +41,8 @@ def faults(naming: str | None = None) -> dict[str, Fault]:
 
 def plant(name: str) -> None:
     """Plant a fault here and in the child processes that ask for it. Raises KeyError for a name nobody knows."""
-    faults(name)[name].plant()  # a child process has no time to import them all
+    fault = faults(name).get(name)  # a child process has no time to import them all
+    (fault or faults()[name]).plant()  # but a file may make its names
     os.environ[_NAMED] = name
 
 
