@@ -1,50 +1,214 @@
-"""Commands of a coordinator for a matching round, from its opening to its publication."""
+"""Commands of a coordinator for a matching round: what it can give, its opening, result, explanation, publication."""
 
+import time
+from contextlib import nullcontext
 from typing import Annotated, Any
 
 import typer
+from rich.status import Status
 
-from cli import running
-from cli.failure import FAILED
-from cli.screen import AsJson, Program, as_json, out, table
+from cli import explained, running
+from cli.explained import Json
+from cli.failure import FAILED, Failure
+from cli.screen import AsJson, Program, as_json, as_json_line, err, out, table
 
-rounds = typer.Typer(no_args_is_help=True, help="A matching round: open, show, proposals, review, approve, publish.")
+rounds = typer.Typer(
+    no_args_is_help=True, help="A matching round: before it, open, watch, show, explain, review, publish."
+)
 
 RoundId = Annotated[str, typer.Argument(help="The round's id (ro_…).")]
+LOOK = 0.2
 
 
-def _call(method: str, program: str | None, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+def _call(method: str, program: str | None, path: str, body: Json) -> Json:
     told = running.stack()
-    content = {} if body is None else {"json": body}
-    return running.request(told, method, "matching", f"/programs/{running.program(told, program)}{path}", **content)
+    return running.request(told, method, "matching", f"/programs/{running.program(told, program)}{path}", json=body)
+
+
+def _read(program: str | None, path: str, **query: str | None) -> Json:
+    told = running.stack()
+    params = {name: value for name, value in query.items() if value}
+    return running.read(told, "matching", f"/programs/{running.program(told, program)}{path}", params=params)
+
+
+def _items(program: str | None, path: str) -> list[Json]:
+    """Every item of a list, page by page."""
+    items: list[Json] = []
+    after: str | None = ""
+    while after is not None:
+        page = _read(program, path, limit="200", after=after)
+        items += page["items"]
+        after = page["next"]
+    return items
+
+
+@rounds.command("feasibility")
+def feasibility(program: Program = None, json: AsJson = False) -> None:
+    """Before a round: what it would give, whom no round can place and why, and what each rule costs."""
+    found = _read(program, "/feasibility", limit="200")
+    people, after = found["items"], found["next"]
+    while after is not None:
+        page = _read(program, "/feasibility", limit="200", after=after)
+        people, after = people + page["items"], page["next"]
+    if json:
+        as_json({**found, "items": people, "next": None})
+        return
+    out.print(f"{found['mentors']:,} mentors and {found['executives']:,} executives have a free seat. A round now:")
+    rows = [("now", found["now"])]
+    rows += [(_weaker(weaker), weaker) for weaker in found["weaker"] or ()]
+    out.print(explained.outcomes(rows))
+    if found["weaker"] is None:
+        out.print("Too many people to solve it again for each rule.")
+    if not people:
+        out.print("Everybody can be placed with somebody.")
+        return
+    out.print(f"\nNo round can place {len(people):,} of them:")
+    out.print(explained.reasons(people))
+    out.print(explained.without(people))
+
+
+def _weaker(weaker: Json) -> str:
+    rule, to = weaker["rule"], weaker["to"]
+    return f"{rule}: {to}" if to is not None else f"without {rule.replace('_', ' ')}"
 
 
 @rounds.command("open")
-def open_round(program: Program = None, json: AsJson = False) -> None:
+def open_round(
+    kind: Annotated[str, typer.Option(help="cohort, newcomers or repair.")] = "cohort",
+    watch: Annotated[bool, typer.Option("--watch", help="Stay until it is solved.")] = False,
+    program: Program = None,
+    json: AsJson = False,
+) -> None:
     """Open a round on everybody who can be matched; it is solved at once."""
-    opened = _call("POST", program, "/rounds", {"kind": "cohort"})
-    if json:
+    opened = _call("POST", program, "/rounds", {"kind": kind})
+    if watch:
+        _watch(opened["round"], program, json)
+    elif json:
         as_json(opened)
     else:
-        out.print(f"{opened['round']}\nNext: counterpoint round show {opened['round']}")
+        out.print(f"{opened['round']}\nNext: counterpoint round watch {opened['round']}")
+
+
+@rounds.command("watch")
+def watch_round(round_id: RoundId, program: Program = None, json: AsJson = False) -> None:
+    """Show how far a round is until it is solved; fails where it was abandoned."""
+    _watch(round_id, program, json)
+
+
+def _watch(round_id: str, program: str | None, json: bool) -> None:
+    """On a terminal one line that changes; elsewhere a line for each step, with --json as JSON."""
+    before = ""
+    with err.status("") if err.is_terminal and not json else nullcontext() as status:
+        while True:
+            found = _read(program, f"/rounds/{round_id}")
+            step = _step(found)
+            if step != before:
+                _tell(step, found, status, json)
+            before = step
+            if found["state"] != "opened" and not found.get("ordered"):
+                break
+            time.sleep(LOOK)
+    if found["state"] == "abandoned":
+        raise Failure(f"{round_id} was abandoned")
+    if not json:
+        out.print(f"{round_id}\nNext: counterpoint round show {round_id}")
+
+
+def _tell(step: str, found: Json, status: Status | None, json: bool) -> None:
+    if json:
+        as_json_line({"round": found["round"], "state": found["state"], "progress": found.get("progress")})
+    elif status is not None and found["state"] == "opened":
+        status.update(step)
+    else:
+        out.print(step, markup=False)
+
+
+def _step(found: Json) -> str:
+    """How far a round is, in words."""
+    if found["state"] != "opened":
+        counts = f"{found['proposed']:,} pairs, {found['total']:,} points, in {found['millis']:,} ms"
+        return f"{found['state']}: {counts}" + (", proven" if found["optimal"] else "")
+    progress = found.get("progress") or {}
+    return " ".join(str(value) for name, value in progress.items() if value is not None) or "opened"
 
 
 @rounds.command("show")
 def show_round(round_id: RoundId, program: Program = None, json: AsJson = False) -> None:
-    """Show how far a round is and what came out."""
-    found = _call("GET", program, f"/rounds/{round_id}")
+    """Show how far a round is and what came out: scores, who has nobody and why, what other objectives would give."""
+    found = _read(program, f"/rounds/{round_id}")
+    if found["state"] in ("opened", "abandoned"):
+        as_json(found) if json else out.print(_step(found) if found["state"] == "opened" else "abandoned")
+        return
+    people = _items(program, f"/rounds/{round_id}/explanation")
+    objectives = _objectives(program, round_id)
     if json:
-        as_json(found)
+        as_json({**found, "people": people, "objectives": objectives})
         return
     rows = [(name, value) for name, value in found.items() if not isinstance(value, list | dict)]
     out.print(table("", ("", "value"), rows))
-    out.print(f"Not placed: {len(found.get('unplaced', ()))}")
+    scores = [partner["score"] for p in people if p["side"] == "mentor" for partner in p["partners"]]
+    out.print("\n[bold]Points of the pairs[/bold]")
+    for line in explained.histogram(scores):
+        out.print(line, markup=False)
+    alone = [p for p in people if p["reason"]]
+    out.print(f"\n[bold]Without a partner[/bold]: {len(alone):,}")
+    if alone:
+        out.print(explained.reasons(alone))
+        out.print(explained.without(sorted(alone, key=lambda p: (p["reason"] == "taken", p["reason"]))))
+    if objectives:
+        out.print("\n[bold]What the objectives would give[/bold]")
+        out.print(explained.outcomes([(o["objective"], o) for o in objectives]))
+
+
+def _objectives(program: str | None, round_id: str) -> list[Json]:
+    """Nothing where they cannot be told any more, or the program is too large."""
+    try:
+        return list(_read(program, f"/rounds/{round_id}/objectives")["items"])
+    except Failure as failure:
+        if failure.code != FAILED:
+            raise
+        return []
+
+
+@rounds.command("explain")
+def explain(
+    round_id: RoundId,
+    person: Annotated[str, typer.Argument(help="Somebody (pe_…); of two, the mentor.")],
+    other: Annotated[str | None, typer.Argument(metavar="[EXECUTIVE]", help="The executive (pe_…).")] = None,
+    program: Program = None,
+    json: AsJson = False,
+) -> None:
+    """Explain why two are a pair or none and what that would cost; of one person, with whom and why with nobody."""
+    query = {"mentor": person, "executive": other} if other else {"person": person}
+    found = _read(program, f"/rounds/{round_id}/explanation", **query)
+    if json:
+        as_json(found)
+    elif other:
+        explained.show_pair(found)
+    else:
+        for each in found["items"]:
+            explained.show_person(each)
+
+
+@rounds.command("compare")
+def compare(
+    round_id: RoundId,
+    other: Annotated[str, typer.Argument(metavar="OTHER", help="Another round's id.")],
+    program: Program = None,
+    json: AsJson = False,
+) -> None:
+    """Show what differs between two rounds: pairs that stayed, changed, came and went, and everybody's points."""
+    told = explained.compared(*(_items(program, f"/rounds/{each}/explanation") for each in (round_id, other)))
+    if json:
+        as_json(told)
+    else:
+        explained.show_compared((round_id, other), told)
 
 
 @rounds.command("verify")
 def verify(round_id: RoundId, program: Program = None, json: AsJson = False) -> None:
     """Check that a round's result is what it says and that nothing better exists; fails where it is not."""
-    found = _call("GET", program, f"/rounds/{round_id}/verification")
+    found = _read(program, f"/rounds/{round_id}/verification")
     if json:
         as_json(found)
     elif found["proven"]:
@@ -58,12 +222,7 @@ def verify(round_id: RoundId, program: Program = None, json: AsJson = False) -> 
 @rounds.command("proposals")
 def proposals(round_id: RoundId, program: Program = None, json: AsJson = False) -> None:
     """List the pairs a round proposes, with what each score is made of."""
-    items: list[dict[str, Any]] = []
-    after: str | None = ""
-    while after is not None:
-        page = _call("GET", program, f"/rounds/{round_id}/proposals?limit=200{after and f'&after={after}'}")
-        items += page["items"]
-        after = page["next"]
+    items = _items(program, f"/rounds/{round_id}/proposals")
     if json:
         as_json(items)
         return
@@ -81,8 +240,34 @@ def review(
     program: Program = None,
     json: AsJson = False,
 ) -> None:
-    """Judge one proposal; the last verdict before publication counts."""
+    """Judge one proposal; the last verdict before publication counts. A rejected pair is replaced."""
     _done(_call("POST", program, f"/proposals/{proposal}/review", {"verdict": verdict}), f"{proposal}: {verdict}", json)
+
+
+@rounds.command("swap")
+def swap(
+    round_id: RoundId,
+    first: Annotated[str, typer.Argument(help="A proposal's id (pp_…).")],
+    second: Annotated[str, typer.Argument(help="Another proposal's id.")],
+    do_it: Annotated[
+        bool, typer.Option("--do-it", help="Do it. Without, its price is told and nothing happens.")
+    ] = False,
+    program: Program = None,
+    json: AsJson = False,
+) -> None:
+    """Exchange the partners of two proposals, or tell what that would cost."""
+    path = f"/rounds/{round_id}/swaps"
+    if do_it:
+        _done(_call("POST", program, path, {"first": first, "second": second}), "Swapped and locked.", json)
+        return
+    found = _read(program, path, first=first, second=second)
+    if json:
+        as_json(found)
+        return
+    rows = [("now", p["mentor"], p["executive"], p["score"], "") for p in found["before"]]
+    rows += [("then", p["mentor"], p["executive"], p["score"], p["why_not"]) for p in found["after"]]
+    out.print(table("", ("", "mentor", "executive", "points", "not possible"), rows, ("points",)))
+    out.print(f"In all: {found['points']:+,} points. To do it: --do-it")
 
 
 @rounds.command("approve")
@@ -92,9 +277,21 @@ def approve(round_id: RoundId, program: Program = None, json: AsJson = False) ->
 
 
 @rounds.command("publish")
-def publish(round_id: RoundId, program: Program = None, json: AsJson = False) -> None:
+def publish(
+    round_id: RoundId,
+    rest: Annotated[str | None, typer.Option(help="keep or drop proposals without a verdict.")] = None,
+    program: Program = None,
+    json: AsJson = False,
+) -> None:
     """Let the result out: the mentors are asked for their consent."""
-    _done(_call("POST", program, f"/rounds/{round_id}/publish", {}), "Published; the mentors are asked first.", json)
+    body = {"rest": rest} if rest else {}
+    _done(_call("POST", program, f"/rounds/{round_id}/publish", body), "Published; the mentors are asked first.", json)
+
+
+@rounds.command("abandon")
+def abandon(round_id: RoundId, program: Program = None, json: AsJson = False) -> None:
+    """Give a round up before it is published; what it proposes comes to nothing, and nobody is told."""
+    _done(_call("POST", program, f"/rounds/{round_id}/abandon", {}), "Abandoned.", json)
 
 
 def _done(answer: dict[str, Any], text: str, json: bool) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,13 @@ from local.story.cast import FOUNDER
 STACK_VARIABLE = "COUNTERPOINT_STACK"
 TOKEN_VARIABLE = "COUNTERPOINT_TOKEN"  # noqa: S105 - the name of a variable
 TIMEOUT = 30.0
+
+
+COMPUTING_SECONDS = 120.0
+
+
+class Later(Failure):
+    """A service cannot answer now, and could in a moment."""
 
 
 @dataclass
@@ -105,6 +113,18 @@ def request(
     return answer(method, url, {"Authorization": f"Bearer {bearer}", **(headers or {})}, **content)
 
 
+def read(told: StackFile, service: str, path: str, **content: Any) -> dict[str, Any]:
+    """Ask for something as the coordinator, again and again while it is being computed."""
+    deadline = time.monotonic() + COMPUTING_SECONDS
+    while True:
+        try:
+            return request(told, "GET", service, path, **content)
+        except Later:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1)
+
+
 def operate(told: StackFile, method: str, service: str, path: str, **content: Any) -> dict[str, Any]:
     """One request as an operator (or with the token in COUNTERPOINT_TOKEN) to a route outside of the interface."""
     bearer = os.environ.get(TOKEN_VARIABLE) or token(told, OPERATOR)
@@ -119,7 +139,9 @@ def answer(method: str, url: str, headers: Mapping[str, str] | None = None, **co
         raise Failure(f"{url} does not answer ({type(error).__name__})", NOT_RUNNING) from None
     if response.is_success:
         return dict(response.json())
-    code = {401: NOT_ALLOWED, 403: NOT_ALLOWED, 503: NOT_RUNNING}.get(response.status_code, FAILED)
+    if response.status_code == 503:
+        raise Later(_problem(response), NOT_RUNNING)
+    code = {401: NOT_ALLOWED, 403: NOT_ALLOWED}.get(response.status_code, FAILED)
     raise Failure(_problem(response), code)
 
 

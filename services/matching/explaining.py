@@ -132,13 +132,8 @@ def pair(solution: Solution, mentor: int, executive: int, *, priced: bool = True
     return why.model_copy(update={"answer": "possible", "price": price} | told)
 
 
-def person(solution: Solution, side: Side, row: int) -> PersonWhy:
-    """With whom somebody was placed, or why with nobody."""
-    return people(solution, side, [row])[0]
-
-
 def people(solution: Solution, side: Side, rows: Sequence[int]) -> list[PersonWhy]:
-    """The same for several people of one side."""
+    """With whom these rows of one side were placed, or why with nobody."""
     everybody = solution.people(side)
     alone = [row for row in rows if not solution.partners(side, row)]
     counts = solution.left.partners(side, np.array(alone, dtype=np.int64))

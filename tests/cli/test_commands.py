@@ -39,6 +39,13 @@ def record(topic: str, value: bytes | None, headers: list[tuple[str, bytes]], ke
         "token --as mentor",
         "clock now",
         "import pom.xml",
+        "round feasibility",
+        "round open",
+        "round watch ro_x",
+        "round show ro_x",
+        "round explain ro_x pe_x",
+        "round compare ro_x ro_y",
+        "round swap ro_x pp_x pp_y",
     ],
 )
 def test_without_a_stack_every_command_says_so_and_ends_with_3(tmp_path: Path, command: str) -> None:

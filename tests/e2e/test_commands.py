@@ -150,7 +150,7 @@ def test_a_round_goes_from_opening_to_publication(counterpoint: Counterpoint, en
     deadline = time.monotonic() + 20
     while (found := json.loads(counterpoint("round", "show", opened, *program, "--json")))["state"] != "solved":
         assert time.monotonic() < deadline, found
-    assert "Not placed" in counterpoint("round", "show", opened, *program)
+    assert "Without a partner" in counterpoint("round", "show", opened, *program)
     assert "Proven" in counterpoint("round", "verify", opened, *program)
     proposals = json.loads(counterpoint("round", "proposals", opened, *program, "--json"))
     assert len(proposals) == found["proposed"] > 0

@@ -56,22 +56,22 @@ async def explain_round(
     round: RoundId,
     mentor: PersonId | None = None,
     executive: PersonId | None = None,
+    person: PersonId | None = None,
     after: Beyond = None,
     limit: Limit = 100,
 ) -> dict[str, Any]:
-    """Why a mentor and an executive are a pair or none; of only one of them, with whom and why with nobody; without
-    either that of everybody, page by page."""
+    """Why a `mentor` and an `executive` are a pair or none; otherwise with whom everybody is, or one `person`, and why
+    with nobody, page by page."""
     solution, stamp, whole = await _solution(ctx, program, round)
-    rows = {side: _row(solution, side, who) for side, who in zip(SIDES, (mentor, executive), strict=True) if who}
-    if len(rows) == 2:
-        i, j = rows[Side.mentor], rows[Side.executive]
-        compute = partial(explaining.pair, solution, i, j, priced=whole)
-        why: PairWhy = await _ANSWERS.get((program, round, str(mentor), str(executive)), stamp, _ready(compute))
+    if mentor and executive:
+        rows = [_row(solution, side, who) for side, who in ((Side.mentor, mentor), (Side.executive, executive))]
+        compute = partial(explaining.pair, solution, *rows, priced=whole)
+        why: PairWhy = await _ANSWERS.get((program, round, mentor, executive), stamp, _ready(compute))
         return why.model_dump(mode="json")
-    if rows:
-        ((side, row),) = rows.items()
-        return (await asyncio.to_thread(explaining.person, solution, side, row)).model_dump(mode="json")
-    return await asyncio.to_thread(_everybody, solution, after, limit)
+    if mentor or executive:
+        missing = {"parameter": "executive" if mentor else "mentor", "detail": "is needed beside the other one"}
+        raise Problem(422, "invalid-request", "name a mentor and an executive, or one person", errors=[missing])
+    return await asyncio.to_thread(_some, solution, person, after, limit)
 
 
 @router.get("/programs/{program}/rounds/{round}/objectives")
@@ -133,16 +133,24 @@ def _ready(compute: Callable[[], Any]) -> Callable[[], Awaitable[Callable[[], An
 def _row(solution: Solution, side: Side, person: str) -> int:
     row = solution.row(side, person)
     if row is None:
-        raise Problem(404, "not-in-round", f"nobody with a free seat was this {side.value} when the round was opened")
+        raise _absent(f"nobody with a free seat was this {side.value}")
     return row
 
 
-def _everybody(solution: Solution, after: str | None, limit: int) -> dict[str, Any]:
+def _some(solution: Solution, person: str | None, after: str | None, limit: int) -> dict[str, Any]:
     rows = [(c.person, side, row) for side in SIDES for row, c in enumerate(solution.people(side))]
+    if person:
+        rows = [row for row in rows if row[0] == person]
+        if not rows:
+            raise _absent("nobody with a free seat was this person")
     chosen = [r for r in sorted(rows) if after is None or f"{r[0]}_{r[1].value}" > after][: limit + 1]
     told = {side: [row for _, of, row in chosen if of is side] for side in SIDES}
     found = [why for side in SIDES for why in explaining.people(solution, side, told[side])]
     return _page(sorted(found, key=_key), after, limit)
+
+
+def _absent(what: str) -> Problem:
+    return Problem(404, "not-in-round", f"{what} when the round was opened")
 
 
 def _key(why: explaining.About) -> str:

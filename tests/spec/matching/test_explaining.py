@@ -119,9 +119,7 @@ def value(posed: Problem, pairs: list[list[int]]) -> int:
 def test_who_has_nobody_is_told_why() -> None:
     people = cohort([candidate("ada", 1), candidate("ben", 1, languages=["fr"])], [candidate("omar", 5)])
     solution = Solution.of(people)
-    told = {
-        c.person: explaining.person(solution, Side.mentor, row) for row, c in enumerate(solution.people(Side.mentor))
-    }
+    told = {why.person: why for why in explaining.people(solution, Side.mentor, [0, 1])}
     assert [(p.person, p.score) for p in told[ADA].partners] == [(OMAR, place(people).total)]
     assert (told[ADA].reason, told[BEN].reason) == (None, "language")
     assert told[BEN].left["placeable"] == 1 and told[BEN].left["apart"] == 0
