@@ -55,7 +55,8 @@ class RoundOpened(Fact, of=ROUND):
 
 
 class RoundSolved(Fact, of=ROUND):
-    """The run has a result to review. Nobody has been asked anything yet; who goes with whom is in the proposals."""
+    """The run has a result to review: who goes with whom is in the proposals. Said again whenever the round was solved
+    again, because pairs were turned down or the coordinator ordered it; the last one counts."""
 
     program: ProgramId
     round: RoundId
@@ -66,6 +67,20 @@ class RoundSolved(Fact, of=ROUND):
     optimal: bool = Field(description="Whether the certificate proves that no better result exists.")
     certificate: Digest
     millis: Count
+
+
+class SolutionOrdered(Fact, of=ROUND):
+    """The coordinator wants the round solved again: what is locked stays, everything else may change."""
+
+    program: ProgramId
+    round: RoundId
+
+
+class RoundAbandoned(Fact, of=ROUND):
+    """The coordinator gave the round up; what nobody was asked about yet comes to nothing."""
+
+    program: ProgramId
+    round: RoundId
 
 
 class RoundPublished(Fact, of=ROUND):
@@ -121,6 +136,7 @@ class ProposalReviewed(Fact, of=PROPOSAL):
     program: ProgramId
     proposal: ProposalId
     verdict: Verdict
+    round: RoundId | None = None
 
 
 class ConsentAsked(Fact, of=PROPOSAL):

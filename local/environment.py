@@ -59,7 +59,7 @@ def environment(
     """
     owns = role in (PREPARE, "rebuild", "republish")
     address = {} if role == RELAY else {"MONGO_URI": mongo[PREPARE if owns else DECIDER]}
-    if role in ("all", RELAY):
+    if role in ("all", "main", RELAY):
         address["RELAY_MONGO_URI"] = mongo[RELAY]
     settings = {
         "ROLE": "all" if role == PREPARE else role,

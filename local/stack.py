@@ -22,6 +22,10 @@ from local.stackfile import DATA, StackFile
 from local.tokens import AUDIENCE, ISSUER, jwks_file
 from local.topics import SERVICES, create_topics
 
+USUAL = ("all",)
+ROLES = {"matching": ("main", "solver")}
+"""The processes of a service: the first one answers."""
+
 
 class Stack:
     """One local stack on one data directory; a context manager that stops whatever was started.
@@ -74,16 +78,19 @@ class Stack:
         """Create the topics that do not exist yet."""
         create_topics(self.servers.kafka)
 
-    def start_services(self, only: Iterable[str] | None = None, role: str = "all") -> None:
-        """Start a process for each service (or each of `only`) in the role; `wait_ready` waits for them."""
+    def start_services(self, only: Iterable[str] | None = None) -> None:
+        """Start the processes of each service (or each of `only`); `wait_ready` waits for them."""
         services = list(only or SERVICES)
         self._prepare(services)
         for service in services:
-            self.start_service(service, role)
+            for role in ROLES.get(service, USUAL):
+                self.start_service(service, role)
 
-    def start_service(self, name: str, role: str = "all") -> None:
-        """Start one service process; ValueError when it runs already."""
-        process = name if role == "all" else f"{name}.{role}"
+    def start_service(self, name: str, role: str | None = None) -> None:
+        """Start a process of a service, by default the one that answers; ValueError when it runs already."""
+        usual, *_ = ROLES.get(name, USUAL)
+        role = role or usual
+        process = name if role == usual else f"{name}.{role}"
         if process in self._children and self._children[process].running:
             raise ValueError(f"{process} runs already")
         self._prepare([name])

@@ -50,6 +50,33 @@ class Documents:
 
         return write
 
+    async def amend(self, kind: str, scope: str, id: str, where: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:
+        """Set fields of a document, but only while others of it are as in `where`; whether they were."""
+        return await self._amend(kind, scope, id, where, fields, None)
+
+    def amended(self, kind: str, scope: str, id: str, where: Mapping[str, Any], fields: Mapping[str, Any]) -> Write:
+        """The same in the transaction of a commit, which is nothing where they are not: raises `Conflict`. Of two
+        transactions that amend one document only one can be; so `fields` must differ from what they were."""
+
+        async def write(session: Session) -> None:
+            if not await self._amend(kind, scope, id, where, fields, session):
+                raise Conflict(f"the {kind} is not as it was; try again")
+
+        return write
+
+    async def _amend(
+        self,
+        kind: str,
+        scope: str,
+        id: str,
+        where: Mapping[str, Any],
+        fields: Mapping[str, Any],
+        session: Session | None,
+    ) -> bool:
+        which = {"_id": _key(kind, scope, id)} | {f"doc.{k}": v for k, v in where.items()}
+        change = {"$set": {f"doc.{k}": v for k, v in fields.items()}}
+        return bool((await self._collection.update_one(which, change, session=session)).matched_count)
+
     def bury(self, kind: str, scope: str, id: str) -> Write:
         """Delete a document for good, whether it is there or not: nobody can write it again.
 

@@ -19,6 +19,7 @@ from chassis.deciding.decider import Aggregate, On, Refused, S
 from chassis.receiving.tasks import COLLECTION, NotYet, Task
 from chassis.receiving.views import Views
 from chassis.running.mongo import ASCENDING, Document, IndexModel, PyMongoError, in_short, is_transient
+from chassis.running.settings import Role
 from chassis.running.telemetry import METRICS, is_sampled, start, traceparent_of
 from contracts.catalog import NewerVersion
 from contracts.envelope import Unreadable
@@ -88,9 +89,12 @@ class _Work:
 class Runner:
     """Runs one service's tasks. Several processes may: a row is leased, and each of its commands is idempotent."""
 
-    def __init__(self, runtime: Runtime, *, sweep_seconds: float = 0.25, concurrency: int = 16) -> None:
+    def __init__(
+        self, runtime: Runtime, *, role: Role = Role.all, sweep_seconds: float = 0.25, concurrency: int = 16
+    ) -> None:
         self._runtime = runtime
         self._tasks = runtime.service.tasks
+        self._ours = self._tasks.done_by(role)
         self._collection = runtime.database.collection(COLLECTION)
         self._sweep_seconds = sweep_seconds
         self._gate = asyncio.Semaphore(concurrency)
@@ -141,7 +145,7 @@ class Runner:
     async def sweep(self) -> int:
         """Start the first due row of each key that has none running; answers how many were started."""
         now = await self._now()
-        ready = {
+        ready = self._ours | {
             "state": "open",
             "due": {"$lte": now},
             "key": {"$nin": list(self._jobs)},

@@ -16,6 +16,7 @@ from chassis.receiving.erasing import Erasing
 from chassis.receiving.records import Heard
 from chassis.receiving.views import Views
 from chassis.running.mongo import Document
+from chassis.running.settings import Role
 from contracts.catalog import Catalog
 from contracts.fact import Fact
 from contracts.streams import parts
@@ -92,13 +93,20 @@ class Task(Generic[F]):
     said). Rows of one `key` run in order; its default is the fact's stream. `needs(fact)` are events that must have
     been seen here first. `refused` are the codes of refusals that mean "nothing to do any more"; any other refusal
     parks the row, and the rows of its key behind it, until somebody looks.
+
+    `when` are the facts it is for, where not all are. Tasks that are told one `queue` share their keys: no two of their
+    rows of one key run at a time. `role` is the kind of process that does it: a worker, or a solver for what keeps a
+    processor busy for long.
     """
 
     name: str
     on: type[F]
     do: Callable[[F, Work], Awaitable[object]]
     due: Callable[[F, datetime], datetime] | None = None
+    when: Callable[[F], bool] | None = None
     key: Callable[[F], str] | None = None
+    queue: str | None = None
+    role: Role = Role.worker
     needs: Callable[[F], Sequence[str]] | None = None
     refused: frozenset[str] = frozenset()
 
@@ -117,6 +125,13 @@ class Tasks:
         """The facts that any task is for."""
         return frozenset(t.on for t in self.by_name.values())
 
+    def done_by(self, role: Role) -> Document:
+        """The query for the rows that a process of this role does; those of an unknown task are a worker's."""
+        if role.does(Role.worker):
+            others = sorted(t.name for t in self.by_name.values() if not role.does(t.role))
+            return {"task": {"$nin": others}} if others else {}
+        return {"task": {"$in": sorted(t.name for t in self.by_name.values() if role.does(t.role))}}
+
     def rows(self, heard: Heard, traceparent: str | None) -> list[Document]:
         """The rows that a fact calls for, to be written in the transaction that gives it effect. Pure."""
         e, fact = heard.envelope, heard.fact
@@ -126,7 +141,7 @@ class Tasks:
             {
                 "_id": f"{task.name}:{e.id}",
                 "task": task.name,
-                "key": f"{task.name}|{task.key(fact) if task.key else e.stream}",
+                "key": f"{task.queue or task.name}|{task.key(fact) if task.key else e.stream}",
                 "scope": parts(e.stream)[0],
                 "due": task.due(fact, e.at) if task.due else e.at,
                 "order": f"{e.at.timestamp():015.3f}|{e.stream}|{e.version:09d}",
@@ -141,6 +156,7 @@ class Tasks:
                 "attempts": 0,
             }
             for task in self._by_fact.get(e.type, ())
+            if task.when is None or task.when(fact)
         ]
 
     def fact(self, row: Document, catalog: Catalog) -> Fact:

@@ -106,7 +106,7 @@ class Following:
         self._use(self._inbox_of(pointer.live))
         await self.stop_hearing()
         self._parts.waiting.discard("inbox")
-        if self._settings.role.does(Role.worker) and self._working is None:
+        if (self._settings.role.does(Role.worker) or self._settings.role is Role.solver) and self._working is None:
             self._working = self._parts.for_ever("tasks", self._work)
         if self.listens:
             await self._parts.until_done("subscription", self._look_for_topics)

@@ -49,6 +49,9 @@ from chassis.running.watch import Watch
 from contracts.streams import Audience, parts
 
 STALLED_SECONDS = 60.0
+TASKS_TOGETHER = 16
+SOLVED_TOGETHER = 1
+"""One such task takes all processors, and much memory; further solvers take the others meanwhile."""
 REPORT_SECONDS = 5.0
 REMEMBER_SECONDS = 30.0
 LAST_SECONDS = 2.0
@@ -80,13 +83,14 @@ class Runtime:
             sweep_seconds=settings.sweep_seconds,
             lease_seconds=settings.lease_seconds,
             beat_seconds=settings.beat_seconds,
-            watch=settings.role is Role.relay,
+            watch=settings.role in (Role.relay, Role.main),  # others write, whom it does not hear of otherwise
         )
         self.commands = Commands(service.catalog, self.journal, self.database, self.clock.now, self.relay.wake)
         self.versions = Versions(self.database, service.name, service.folds)
         self.erasing = Erasing(self.database, self.versions, service.states)
         self.parts = Parts("database", "kafka")
-        self.runner = Runner(self, sweep_seconds=settings.sweep_seconds)
+        together = SOLVED_TOGETHER if settings.role is Role.solver else TASKS_TOGETHER
+        self.runner = Runner(self, role=settings.role, sweep_seconds=settings.sweep_seconds, concurrency=together)
         self.following = Following(settings, self.parts, self.versions, service.folds, self.inbox_of, self.runner.run)
         self._arrivals = Arrivals(settings, self.following, lambda: self.parts.stopping)
         self._watch = Watch(self.database, settings.kafka)

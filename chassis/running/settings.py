@@ -15,18 +15,21 @@ from chassis.distributing.access import Access
 
 
 class Role(StrEnum):
-    """Which part of a service this process is."""
+    """Which part of a service this process is. `main` is all but the solver, whose work keeps a processor busy for long
+    and has a process of its own."""
 
     all = "all"
+    main = "main"
     api = "api"
     relay = "relay"
     worker = "worker"
+    solver = "solver"
     rebuild = "rebuild"
     republish = "republish"
 
     def does(self, part: Role) -> bool:
         """Whether a process of this role does that part."""
-        return self in (Role.all, part)
+        return self in (Role.all, part) or (self is Role.main and part in (Role.api, Role.relay, Role.worker))
 
 
 class Settings(BaseSettings):

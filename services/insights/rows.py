@@ -89,7 +89,7 @@ def fold_participation(row: Participation, fact: Fact, at: datetime) -> Particip
 
 
 class Round(Row):
-    """How many people a matching round considered and could not place, by side."""
+    """How many people a matching round considered and could not place, by side; how often it was ordered anew."""
 
     mentors: int = 0
     executives: int = 0
@@ -97,6 +97,8 @@ class Round(Row):
     unplaced_mentors: int = 0
     unplaced_executives: int = 0
     published: date | None = None
+    abandoned: date | None = None
+    orders: int = 0
 
 
 def fold_round(row: Round, fact: Fact, at: datetime) -> Round:
@@ -107,6 +109,10 @@ def fold_round(row: Round, fact: Fact, at: datetime) -> Round:
         case matching.RoundSolved():
             unplaced = {"unplaced_mentors": fact.unplaced_mentors, "unplaced_executives": fact.unplaced_executives}
             return row.model_copy(update={"solved": at.date(), **unplaced})
+        case matching.SolutionOrdered():
+            return row.model_copy(update={"orders": row.orders + 1})
+        case matching.RoundAbandoned():
+            return row.model_copy(update={"abandoned": at.date()})
         case matching.RoundPublished():
             return row.model_copy(update={"published": row.published or at.date()})
     return row

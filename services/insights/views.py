@@ -33,7 +33,15 @@ ROUNDS = View(
     matching.ROUND,
     rows.Round,
     rows.fold_round,
-    frozenset({matching.RoundOpened, matching.RoundSolved, matching.RoundPublished}),
+    frozenset(
+        {
+            matching.RoundOpened,
+            matching.RoundSolved,
+            matching.SolutionOrdered,
+            matching.RoundAbandoned,
+            matching.RoundPublished,
+        }
+    ),
 )
 PROPOSALS = View(
     "proposals",

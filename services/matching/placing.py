@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
@@ -10,8 +13,32 @@ from contracts.types import Side
 from services.matching.arrays import problem
 from services.matching.cohort import Candidate, Cohort, digest
 from services.matching.remaining import Left, reason
-from services.matching.solver import TERMS, Certificate, Result, solve, verify
+from services.matching.solver import TERMS, Certificate, Problem, Result, solve, verify
 from services.matching.solver.problem import Ints
+
+Pair = tuple[str, str]
+"""A mentor and an executive."""
+
+
+class Stopped(Exception):
+    """Whoever asked does not want the answer any more."""
+
+
+class Revision(BaseModel):
+    """What became of a cohort since it was frozen: pairs that the answer must have, pairs that were turned down, people
+    who have left."""
+
+    model_config = ConfigDict(frozen=True)
+
+    locked: list[Pair] = []
+    apart: list[Pair] = []
+    gone: list[str] = []
+
+    def of(self, cohort: Cohort) -> Cohort:
+        """The cohort as it is now."""
+        gone = set(self.gone)
+        left = {side: [c for c in getattr(cohort, side) if c.person not in gone] for side in ("mentors", "executives")}
+        return cohort.model_copy(update=left | {"barred": [*cohort.barred, *self.apart]}).in_order()
 
 
 class Placed(BaseModel):
@@ -52,13 +79,22 @@ class Placement(BaseModel):
     certificate: str
     mentor_prices: list[int]
     executive_prices: list[int]
+    revision: Revision = Revision()
 
 
-def place(cohort: Cohort) -> Placement:
-    """The optimal placement of a cohort; the same for the same cohort, in whatever order its people are."""
-    cohort = cohort.in_order()
-    posed, _ = problem(cohort)
-    result, certificate = solve(posed)
+def place(
+    cohort: Cohort, revision: Revision | None = None, *, heard: Callable[[str, int], None] = lambda phase, done: None
+) -> Placement:
+    """The optimal placement of a cohort; the same for the same cohort, in whatever order its people are.
+
+    `heard` is told what is being done; what it raises ends the work.
+    """
+    revision, frozen = revision or Revision(), cohort
+    cohort = revision.of(frozen)
+    posed = _posed(cohort, revision)
+    heard("solving", 0)
+    result, certificate = solve(posed, watch=lambda progress: heard("solving", progress.rounds))
+    heard("explaining", 0)
     placed = [
         Placed(
             mentor=cohort.mentors[i].person,
@@ -77,17 +113,21 @@ def place(cohort: Cohort) -> Placement:
         total=result.total,
         value=certificate.value,
         optimal=certificate.value == certificate.bound,
-        certificate=_sealed(cohort, result.pairs.tolist(), prices),
+        certificate=_sealed(frozen, revision, result.pairs.tolist(), prices),
         mentor_prices=prices[0],
         executive_prices=prices[1],
+        revision=revision,
     )
 
 
 def check(cohort: Cohort, placement: Placement) -> list[str]:
     """What is wrong with a placement of this cohort, in words; nothing where it is proven that none is better. The file
     that looks shares no code with the solver."""
-    cohort = cohort.in_order()
-    posed, _ = problem(cohort)
+    frozen, cohort = cohort, placement.revision.of(cohort)
+    try:
+        posed = _posed(cohort, placement.revision)
+    except (KeyError, ValueError):
+        return ["what the result had to contain is not possible"]
     rows = [{c.person: row for row, c in enumerate(side)} for side in (cohort.mentors, cohort.executives)]
     if any(p.mentor not in rows[0] or p.executive not in rows[1] for p in placement.placed):
         return ["a pair has somebody who is not there"]
@@ -103,7 +143,7 @@ def check(cohort: Cohort, placement: Placement) -> list[str]:
     )
     if any(p.score != sum(p.terms.values()) for p in placement.placed):
         wrong.append("a score is not the sum of its terms")
-    if placement.certificate != _sealed(cohort, pairs, prices):
+    if placement.certificate != _sealed(frozen, placement.revision, pairs, prices):
         wrong.append("the certificate is of another input or another result")
     return wrong
 
@@ -112,8 +152,17 @@ def _table(rows: list[list[int]], width: int) -> Ints:
     return np.array(rows, dtype=np.int64).reshape(-1, width)
 
 
-def _sealed(cohort: Cohort, pairs: list[list[int]], prices: tuple[list[int], list[int]]) -> str:
-    return digest({"input": cohort.digest(), "pairs": pairs, "prices": prices})
+def _posed(cohort: Cohort, revision: Revision) -> Problem:
+    """The problem that a cohort poses now. Raises KeyError or ValueError where a lock is not possible."""
+    posed, _ = problem(cohort)
+    rows = [{c.person: row for row, c in enumerate(side)} for side in (cohort.mentors, cohort.executives)]
+    locked = _table([[rows[0][mentor], rows[1][executive]] for mentor, executive in revision.locked], 2)
+    return replace(posed, locked=locked) if revision.locked else posed
+
+
+def _sealed(cohort: Cohort, revision: Revision, pairs: list[list[int]], prices: tuple[list[int], list[int]]) -> str:
+    told = {"input": cohort.digest(), "pairs": pairs, "prices": prices}
+    return digest(told if revision == Revision() else told | {"revision": revision.model_dump(mode="json")})
 
 
 def _unplaced(candidates: list[Candidate], side: Side, placed: set[str], left: Left) -> list[Unplaced]:

@@ -27,6 +27,8 @@ POLICY: Policy = {
     "publish_round": _COORDINATOR,
     "ask_for_pair": _ANYONE,  # one they would be in; others a coordinator only
     "my_asks": _ANYONE,
+    "solve_round": _COORDINATOR,
+    "abandon_round": _COORDINATOR,
     "my_proposals": _ANYONE,
     "answer_consent": _ANYONE,
     "list_pairs": _ANYONE,

@@ -91,9 +91,10 @@ class AnswerConsent(Command):
 
 
 class CloseProposal(Command):
-    """Give a proposal up: it can no longer become a pair."""
+    """Give a proposal up: it can no longer become a pair. `unless_locked` leaves it alone where it is locked."""
 
     cause: DeclineCause
+    unless_locked: bool = False
 
 
 class LapseConsent(Command):
@@ -177,7 +178,7 @@ def _(command: Propose, proposal: Proposal, now: datetime) -> list[Fact]:
     if not facts and proposal.state != "proposed":
         raise Refused("not-reviewable", _ASKED)
     if facts or proposal.verdict is not Verdict.locked:
-        facts.append(ProposalReviewed(program=command.program, proposal=command.proposal, verdict=Verdict.locked))
+        facts.append(_reviewed(command, Verdict.locked))
     return facts
 
 
@@ -204,7 +205,7 @@ def _(command: ReviewProposal, proposal: Proposal, now: datetime) -> list[Fact]:
         raise Refused("replaced", _REPLACED)
     if proposal.state != "proposed":
         raise Refused("not-reviewable", _ASKED)
-    return [ProposalReviewed(program=proposal.program, proposal=proposal.proposal, verdict=command.verdict)]
+    return [_reviewed(proposal, command.verdict)]
 
 
 @decide.register
@@ -243,6 +244,8 @@ def _(command: AnswerConsent, proposal: Proposal, now: datetime) -> list[Fact]:
 
 @decide.register
 def _(command: CloseProposal, proposal: Proposal, now: datetime) -> list[Fact]:
+    if command.unless_locked and proposal.verdict is Verdict.locked:
+        return []
     return [_declined(proposal, command.cause)] if proposal.state in ("proposed", "asked") else []
 
 
@@ -254,6 +257,10 @@ def _(command: LapseConsent, proposal: Proposal, now: datetime) -> list[Fact]:
 def _given(proposal: Proposal, side: Side) -> ConsentGiven:
     person = proposal.person(side)
     return ConsentGiven(program=proposal.program, proposal=proposal.proposal, person=person, side=side)
+
+
+def _reviewed(of: Propose | Proposal, verdict: Verdict) -> ProposalReviewed:
+    return ProposalReviewed(program=of.program, proposal=of.proposal, verdict=verdict, round=of.round or None)
 
 
 def _asked(proposal: Proposal, side: Side, lapses: datetime) -> ConsentAsked:

@@ -1,4 +1,4 @@
-"""A round: one reproducible matching run on one frozen input, opened, solved, published."""
+"""A round: one reproducible matching run on one frozen input, opened, solved, and published or abandoned."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chassis.deciding.decider import Aggregate, Command, Refused, State
 from contracts.enrollment import Objective
 from contracts.fact import Fact
 from contracts.matching import ROUND as CATEGORY
-from contracts.matching import RoundKind, RoundOpened, RoundPublished, RoundSolved
+from contracts.matching import RoundAbandoned, RoundKind, RoundOpened, RoundPublished, RoundSolved, SolutionOrdered
 
 
 class OpenRound(Command):
@@ -39,6 +39,14 @@ class RecordSolution(Command):
     millis: int
 
 
+class OrderSolution(Command):
+    """Have it solved again: what is locked stays, everything else may change."""
+
+
+class AbandonRound(Command):
+    """Give the round up, at any time before it is published."""
+
+
 class PublishRound(Command):
     """Let the result out. The counts are of the verdicts of what is under review. `rest` says what becomes of what has
     none: it stays under review (`keep`) or comes to nothing (`drop`); with None there may be none."""
@@ -52,7 +60,9 @@ class PublishRound(Command):
 class Round(State):
     """How far a round has come, and its figures."""
 
-    state: Literal["none", "opened", "solved", "published"] = "none"
+    state: Literal["none", "opened", "solved", "published", "abandoned"] = "none"
+    ordered: bool = False
+    """Whether a solution was ordered that there is not yet."""
     program: str = ""
     round: str = ""
     kind: RoundKind | None = None
@@ -91,9 +101,31 @@ def _(command: OpenRound, round: Round, now: datetime) -> list[Fact]:
 def _(command: RecordSolution, round: Round, now: datetime) -> list[Fact]:
     if round.state == "none":
         raise Refused("no-such-round", "there is no such round")
-    if round.state != "opened":
+    if round.state not in ("opened", "solved"):
         return []
     return [RoundSolved(program=round.program, round=round.round, **command.model_dump())]
+
+
+@decide.register
+def _(command: OrderSolution, round: Round, now: datetime) -> list[Fact]:
+    if round.state == "opened" or round.ordered:
+        return []
+    _under_review(round)
+    return [SolutionOrdered(program=round.program, round=round.round)]
+
+
+@decide.register
+def _(command: AbandonRound, round: Round, now: datetime) -> list[Fact]:
+    if round.state == "abandoned":
+        return []
+    if round.state != "opened":
+        _under_review(round)
+    return [RoundAbandoned(program=round.program, round=round.round)]
+
+
+def _under_review(round: Round) -> None:
+    if round.state != "solved":
+        raise Refused("not-under-review", f"the round is {round.state}, and nothing changes it any more; open another")
 
 
 @decide.register
@@ -103,6 +135,8 @@ def _(command: PublishRound, round: Round, now: datetime) -> list[Fact]:
             return []
         case "none" | "opened":
             raise Refused("not-solved", "the round has no result yet; wait until it is solved")
+        case "abandoned":
+            _under_review(round)
     if command.undecided and command.rest is None:
         raise Refused(
             "undecided",
@@ -135,7 +169,11 @@ def evolve(round: Round, fact: Fact) -> Round:
         case RoundSolved():
             first = fact.total if round.optimum is None else round.optimum
             found = {k: getattr(fact, k) for k in _SOLVED} | {"optimum": first}
-            return round.model_copy(update={"state": "solved"} | found)
+            return round.model_copy(update={"state": "solved", "ordered": False} | found)
+        case SolutionOrdered():
+            return round.model_copy(update={"ordered": True})
+        case RoundAbandoned():
+            return round.model_copy(update={"state": "abandoned", "ordered": False})
         case RoundPublished():
             counts = {"approved": fact.approved, "rejected": fact.rejected}
             return round.model_copy(update={"state": "solved" if fact.kept else "published"} | counts)

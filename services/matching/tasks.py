@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from datetime import datetime
 
 from chassis.deciding.decider import On
 from chassis.receiving.tasks import Task, Tasks, Work
+from chassis.running.settings import Role
 from contracts.enrollment import ErasureRequested, ExecutiveEnrolled, MentorEnrolled, ParticipantWithdrawn
-from contracts.matching import ConsentAsked, DeclineCause, ReleaseCause, RoundOpened, RoundPublished
+from contracts.matching import (
+    ConsentAsked,
+    DeclineCause,
+    ProposalReviewed,
+    ReleaseCause,
+    RoundAbandoned,
+    RoundOpened,
+    RoundPublished,
+    SolutionOrdered,
+    Verdict,
+)
 from contracts.scheduling import JourneyCompleted
 from contracts.types import Side
-from services.matching.cohort import Cohort
-from services.matching.erasure import RESULT, erase
-from services.matching.forming import proposal_id, release
-from services.matching.freezing import INPUT
+from services.matching.erasure import erase
+from services.matching.forming import release
 from services.matching.pair import PAIR
-from services.matching.placing import Placement, place
-from services.matching.proposal import PROPOSAL, CloseProposal, LapseConsent, Propose
+from services.matching.proposal import PROPOSAL, REPLACED, CloseProposal, LapseConsent
 from services.matching.publishing import ask_consent
-from services.matching.round import ROUND, RecordSolution
 from services.matching.seat import SEAT, SetSeats, seat_stream
+from services.matching.solving import CHUNK, solve
 from services.matching.views import PARTICIPATIONS, PROPOSALS
-
-CHUNK = 50
-"""Proposals written in one transaction."""
-
-
-class Result(Placement):
-    """A placement, and how long it took to compute."""
-
-    millis: int
 
 
 async def open_mentor_seats(fact: MentorEnrolled, work: Work) -> None:
@@ -64,49 +61,34 @@ async def _set_seats(work: Work, person: str, side: Side) -> None:
         await work.run(On(SEAT, stream, command, expect=version), step=stream)
 
 
-async def solve(fact: RoundOpened, work: Work) -> None:
-    """Solve once and keep the result, then write the proposals; a second try goes on where the first one stopped."""
-    cohort = Cohort.model_validate(await work.documents.get(INPUT, work.scope, fact.round))
-    kept = await work.documents.get(RESULT, work.scope, fact.round)
-    if kept is not None:
-        result = Result.model_validate(kept)
-    else:
-        began = time.perf_counter()
-        placement = await asyncio.to_thread(place, cohort)
-        result = Result(**dict(placement), millis=int((time.perf_counter() - began) * 1000))
-        await work.documents.save(RESULT, work.scope, fact.round, result.model_dump(mode="json"))
-    proposals = _proposals(fact.round, cohort, result)
-    for start in range(0, len(proposals), CHUNK):
-        await work.run(*proposals[start : start + CHUNK], step=f"propose {start}")
-    solution = RecordSolution(
-        proposed=len(result.placed),
-        unplaced_mentors=sum(u.side is Side.mentor for u in result.unplaced),
-        unplaced_executives=sum(u.side is Side.executive for u in result.unplaced),
-        total=result.total,
-        optimal=result.optimal,
-        certificate=result.certificate,
-        millis=result.millis,
-    )
-    await work.run(On(ROUND, ROUND.stream(work.scope, fact.round), solution), step="solved")
+async def solve_opened(fact: RoundOpened, work: Work) -> None:
+    await solve(fact.round, work)
 
 
-def _proposals(round: str, cohort: Cohort, result: Placement) -> list[On]:
-    after = {c.person: c.after for c in (*cohort.mentors, *cohort.executives)}
-    made = []
-    for placed in result.placed:
-        if placed.mentor not in after or placed.executive not in after:
-            continue  # erased meanwhile
-        proposal = proposal_id(round, placed.mentor, placed.executive)
-        command = Propose(
-            program=cohort.program,
-            proposal=proposal,
-            round=round,
-            rules_version=cohort.rules_version,
-            after=[after[placed.mentor], after[placed.executive]],
-            **dict(placed),
-        )
-        made.append(On(PROPOSAL, PROPOSAL.stream(cohort.program, proposal), command))
-    return made
+async def solve_ordered(fact: SolutionOrdered, work: Work) -> None:
+    await solve(fact.round, work)
+
+
+async def solve_reviewed(fact: ProposalReviewed, work: Work) -> None:
+    """The round goes on without what was turned down, and around what was locked."""
+    await solve(_round(fact), work)
+
+
+def _round(fact: RoundOpened | SolutionOrdered | ProposalReviewed) -> str:
+    return fact.round or ""
+
+
+def _changes_result(fact: ProposalReviewed) -> bool:
+    return fact.round is not None and fact.verdict in (*REPLACED, Verdict.locked)
+
+
+async def close_abandoned(fact: RoundAbandoned, work: Work) -> None:
+    """What nobody was asked about comes to nothing. Nobody solves the round any more: nothing is added meanwhile."""
+    close = CloseProposal(cause=DeclineCause.superseded)
+    streams = [s for s, p in await work.scan(PROPOSAL, work.scope) if p.round == fact.round and p.state == "proposed"]
+    for start in range(0, len(streams), CHUNK):
+        some = [On(PROPOSAL, stream, close) for stream in streams[start : start + CHUNK]]
+        await work.run(*some, step=f"{some[0].stream} {len(some)}")
 
 
 async def let_lapse(fact: ConsentAsked, work: Work) -> None:
@@ -131,7 +113,18 @@ TASKS = Tasks(
         Task("open mentor seats", MentorEnrolled, open_mentor_seats),
         Task("open executive seats", ExecutiveEnrolled, open_executive_seats),
         Task("let go", ParticipantWithdrawn, let_go),
-        Task("solve", RoundOpened, solve),
+        Task("solve", RoundOpened, solve_opened, key=_round, queue="solve", role=Role.solver),
+        Task("solve freely", SolutionOrdered, solve_ordered, key=_round, queue="solve", role=Role.solver),
+        Task(
+            "solve again",
+            ProposalReviewed,
+            solve_reviewed,
+            when=_changes_result,
+            key=_round,
+            queue="solve",
+            role=Role.solver,
+        ),
+        Task("close abandoned", RoundAbandoned, close_abandoned),
         Task("ask consent", RoundPublished, ask_consent),
         Task("let lapse", ConsentAsked, let_lapse, due=_lapses, key=lambda fact: f"{fact.proposal}/{fact.side.value}"),
         Task("complete", JourneyCompleted, complete),

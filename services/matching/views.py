@@ -115,6 +115,7 @@ PARTICIPATIONS = View(
     ParticipationRow,
     _participation,
     frozenset({MentorEnrolled, ExecutiveEnrolled, CharterAccepted, AvailabilityDeclared, ParticipantWithdrawn}),
+    indexes=("left",),
 )
 PROPOSALS = View(
     "proposals",

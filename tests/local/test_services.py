@@ -66,7 +66,7 @@ def test_a_killed_service_comes_back_at_its_url(stack: Stack) -> None:
     before = stackfile.read(stack.data)
     stack.kill_service("matching")
     assert started_at(before["pids"]["matching"]) is None
-    assert stackfile.read(stack.data)["pids"].keys() == {"mongod", "kafka", "enrollment"}
+    assert stackfile.read(stack.data)["pids"].keys() == {"mongod", "kafka", "enrollment", "matching.solver"}
     stack.start_service("matching")
     stack.wait_ready(20)
     after = stackfile.read(stack.data)
@@ -87,7 +87,9 @@ def test_a_service_gets_its_settings_and_nobody_elses(stack: Stack, monkeypatch:
     assert "FOUNDERS" not in matching
     assert enrollment["OPERATORS"] == matching["OPERATORS"] == "operator"
     assert "STRAY" not in matching
-    assert (matching["ROLE"], told(stack, "matching.relay")["ROLE"]) == ("all", "relay")
+    roles = [told(stack, name)["ROLE"] for name in ("enrollment", "matching", "matching.solver", "matching.relay")]
+    assert roles == ["all", "main", "solver", "relay"]
+    assert "RELAY_MONGO_URI" not in told(stack, "matching.solver")
     assert matching["SUBJECT_KEY_FILE"] == enrollment["SUBJECT_KEY_FILE"]
     assert Path(matching["CONTENT_KEY_FILE"]).read_text() != Path(enrollment["CONTENT_KEY_FILE"]).read_text()
     assert Path(matching["CONTENT_KEY_FILE"]).stat().st_mode & 0o077 == 0

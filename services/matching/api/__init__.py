@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from services.matching.api import asks, exclusions, explaining, pairs, proposals, review, rounds
+from services.matching.api import asks, exclusions, explaining, pairs, proposals, review, rounds, solving
 
-_FILES = (rounds, review, proposals, asks, pairs, exclusions, explaining)
+_FILES = (rounds, review, solving, proposals, asks, pairs, exclusions, explaining)
 router = APIRouter(routes=[route for file in _FILES for route in file.router.routes])

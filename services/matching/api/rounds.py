@@ -14,6 +14,7 @@ from contracts.fact import Fact
 from contracts.matching import RoundKind, RoundPublished, Verdict
 from contracts.types import ProgramId, ProposalId, RoundId
 from services.matching.api.common import Limit, page, round_of
+from services.matching.claim import progress, void
 from services.matching.cohort import Cohort
 from services.matching.erasure import CUT, RESULT
 from services.matching.freezing import INPUT, freeze
@@ -22,7 +23,7 @@ from services.matching.proposal import APPROVING, PROPOSAL, REPLACED, ReviewProp
 from services.matching.publishing import PUBLISHED, asked_of
 from services.matching.round import ROUND, OpenRound, PublishRound
 from services.matching.solver import VERSION
-from services.matching.tasks import CHUNK
+from services.matching.solving import CHUNK
 from services.matching.views import PROPOSALS
 
 router = APIRouter()
@@ -42,9 +43,10 @@ async def open_round(ctx: Context, program: ProgramId, body: RoundOrder) -> Resp
     round = ctx.new_id("ro")
     stream = ROUND.stream(program, round)
     rounds = dict(await ctx.scan(ROUND, program))
-    running = [s for s, other in rounds.items() if other.state != "published"]
+    running = [s for s, other in rounds.items() if other.state not in ("published", "abandoned")]
     if running and stream not in rounds:
-        raise Refused("round-running", f"publish {running[0].rpartition('/')[2]} first; one round runs at a time")
+        other = running[0].rpartition("/")[2]
+        raise Refused("round-running", f"publish or abandon {other} first; one round runs at a time")
     seen = await ctx.cuts.seen(program)
     cohort = await freeze(ctx, program)
     command = OpenRound(
@@ -69,7 +71,7 @@ async def show_round(ctx: Context, program: ProgramId, round: RoundId) -> Respon
     result = await ctx.documents.get(RESULT, program, round) or {}
     unplaced = result.get("unplaced", []) if state.state != "opened" else []
     whole = await ctx.documents.get(CUT, program, round) is None  # else somebody of its input was erased
-    told = {"unplaced": unplaced, "reproducible": whole}
+    told = {"unplaced": unplaced, "reproducible": whole, "progress": await progress(ctx, program, round, ctx.now())}
     return ctx.single(state.model_dump(mode="json", exclude={"program"}) | told, version)
 
 
@@ -141,6 +143,6 @@ async def publish_round(ctx: Context, program: ProgramId, round: RoundId, body: 
     # What was approved is written with the fact: what is approved a moment later waits for the next publication.
     listed = ctx.documents.put(PUBLISHED, program, round, {"asked": [*await asked_of(ctx, program, round), *approved]})
     expect = None if state.state == "published" else version
-    outcome = await ctx.run(On(ROUND, stream, command, expect), also=[listed])
+    outcome = await ctx.run(On(ROUND, stream, command, expect), also=[listed, void(ctx, program, round)])
     said = next((f for f in outcome.facts if isinstance(f, RoundPublished)), None)
     return ctx.answer(outcome, round=round, published=said.approved if said else 0, kept=(said and said.kept) or 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import date
 from typing import Any
 
@@ -11,10 +12,11 @@ from chassis.receiving.tasks import NotYet
 from contracts.enrollment import ErasureRequested, Objective
 from contracts.fact import Fact
 from contracts.matching import ErasureConfirmedByMatching, RoundKind, RoundOpened, RoundSolved
+from services.matching import solving
 from services.matching.erasure import CUT, RESULT, erase
 from services.matching.freezing import INPUT
 from services.matching.placing import place
-from services.matching.tasks import solve
+from services.matching.tasks import solve_opened as solve
 from tests.spec.matching.people import ADA, OMAR, PROGRAM, ROUND, an_id, candidate, cohort
 from tests.spec.matching.work import Work
 
@@ -57,18 +59,21 @@ async def test_their_rows_leave_a_round_that_is_over_and_it_is_flagged() -> None
     assert work.documents.kept[CUT, ROUND] == {"people": 1} and len(confirmed(work)) == 1
 
 
-async def test_while_a_round_is_solved_its_result_is_waited_for() -> None:
-    """Ada's row leaves at once; the solver, which had begun, still writes about her."""
+async def test_whoever_solves_a_round_meanwhile_has_to_begin_again_without_them() -> None:
+    """Ada's row leaves while the solver computes with it: nothing about her is written."""
     work: Any = world()
-    with pytest.raises(NotYet):
-        await erase(ASKED, work)
-    assert confirmed(work) == [] and ADA not in str(work.documents.kept[INPUT, ROUND])
-    result = {**place(COHORT).model_dump(mode="json"), "millis": 1}
-    work.documents.kept[RESULT, ROUND] = result
+
+    def erased_meanwhile(*arguments: Any, **more: Any) -> Any:
+        asyncio.run(erase(ASKED, work))
+        return place(*arguments, **more)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(NotYet):
+        patch.setattr(solving, "place", erased_meanwhile)
+        await solve(opened, work)
     await solve(opened, work)
-    assert isinstance(work.streams[STREAM][-1], RoundSolved)
-    await erase(ASKED, work)
-    assert ADA not in str(work.documents.kept) and len(confirmed(work)) == 1
+    assert isinstance(work.streams[STREAM][-1], RoundSolved) and len(confirmed(work)) == 1
+    proposed = [fact for stream, facts in work.streams.items() if "/proposal/" in stream for fact in facts]
+    assert ADA not in str(work.documents.kept) and ADA not in str(proposed) and len(proposed) == 1
 
 
 async def test_a_round_without_them_is_as_it_was() -> None:

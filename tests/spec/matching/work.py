@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from chassis.deciding.commands import Stale, Write
+from chassis.deciding.commands import Conflict, Outcome, Stale, Write
 from chassis.deciding.decider import Aggregate, On, S
 from chassis.receiving.views import Found, StateView, View
 from chassis.running.http import Problem
+from chassis.running.mongo import Session
 from contracts.fact import Fact
 from contracts.profiles import Profile
 from tests.spec.matching.people import NOW, PROGRAM
@@ -61,6 +62,26 @@ class Documents:
     async def save(self, kind: str, scope: str, id: str, doc: dict[str, Any]) -> None:
         self.kept[kind, id] = doc
 
+    async def amend(self, kind: str, scope: str, id: str, where: dict[str, Any], fields: dict[str, Any]) -> bool:
+        doc = self.kept.get((kind, id))
+        if doc is None or any(doc[k] != v for k, v in where.items()):
+            return False
+        self.kept[kind, id] = doc | fields
+        return True
+
+    def put(self, kind: str, scope: str, id: str, doc: dict[str, Any]) -> Write:
+        async def write(session: Any) -> None:
+            self.kept[kind, id] = doc
+
+        return write
+
+    def amended(self, kind: str, scope: str, id: str, where: dict[str, Any], fields: dict[str, Any]) -> Write:
+        async def write(session: Any) -> None:
+            if not await self.amend(kind, scope, id, where, fields):
+                raise Conflict(kind)
+
+        return write
+
 
 class Work:
     """One task's work. `stop_after` lets the process die after that many commands; `before_run` is another writer."""
@@ -93,7 +114,7 @@ class Work:
         prefix = aggregate.category.stream(scope, "")
         return [(s, aggregate.fold(f)) for s, f in sorted(self.streams.items()) if s.startswith(prefix)]
 
-    async def run(self, *on: On, step: str = "", also: Sequence[Write] = ()) -> None:
+    async def run(self, *on: On, step: str = "", also: Sequence[Write] = ()) -> Outcome:
         """All streams decide, or none."""
         for stream, fact in self.before_run:
             self.streams.setdefault(stream, []).append(fact)
@@ -107,5 +128,9 @@ class Work:
             if o.expect is not None and o.expect != version:
                 raise Stale(o.stream, o.expect, version)
             made.append((o.stream, o.aggregate.decide(o.command, state, NOW)))
+        if any(facts for _, facts in made):
+            for write in also:  # before the facts: what fails leaves nothing
+                await write(cast(Session, None))
         for stream, facts in made:
             self.streams.setdefault(stream, []).extend(facts)
+        return Outcome(facts=tuple(fact for _, facts in made for fact in facts))
