@@ -72,7 +72,7 @@ formed = PairFormed(
 
 def reviewed(verdict: Verdict) -> Fact:
     """The coordinator's verdict on the proposal."""
-    return ProposalReviewed(program=PROGRAM, proposal=PROPOSAL, verdict=verdict)
+    return ProposalReviewed(program=PROGRAM, proposal=PROPOSAL, verdict=verdict, round=ROUND)
 
 
 def seats(capacity: int) -> Fact:
