@@ -206,6 +206,7 @@ async def test_whoever_was_asleep_while_the_round_was_abandoned_writes_nothing(m
 
 async def test_of_two_who_solve_a_round_only_the_last_to_begin_writes(monkeypatch: pytest.MonkeyPatch) -> None:
     work = world()
+
     async def takes_over() -> None:
         monkeypatch.undo()
         await solve(ROUND, work)
