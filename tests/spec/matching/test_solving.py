@@ -98,6 +98,7 @@ async def solved() -> Any:
     return work
 
 
+@pytest.mark.guarantee("running")
 async def test_a_rejected_pair_is_replaced_and_everything_else_is_kept() -> None:
     work = await solved()
     before = living(work)
@@ -121,6 +122,7 @@ async def test_many_rejections_are_one_solution_and_without_any_nothing_is_said(
     assert len(work.streams[STREAM]) == 3 and await progress(work, PROGRAM, ROUND, NOW) is None
 
 
+@pytest.mark.guarantee("running")
 async def test_a_free_solution_keeps_what_is_locked_only() -> None:
     work = await solved()
     best = living(work)
@@ -194,6 +196,7 @@ def abandon(work: Any) -> None:
     asyncio.run(claim.void(work, PROGRAM, ROUND)(None))  # type: ignore[arg-type]
 
 
+@pytest.mark.guarantee("running")
 async def test_whoever_was_asleep_while_the_round_was_abandoned_writes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     work = world()
     meanwhile(monkeypatch, lambda: abandon(work))
@@ -218,6 +221,7 @@ async def test_of_two_who_solve_a_round_only_the_last_to_begin_writes(monkeypatc
     assert all(len(facts) == 1 for stream, facts in work.streams.items() if "/proposal/" in stream)
 
 
+@pytest.mark.guarantee("running")
 async def test_a_claim_lost_between_two_chunks_ends_the_writing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(solving, "CHUNK", 2)
     work = world()
