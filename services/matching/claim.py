@@ -7,11 +7,10 @@ document also tells how far solving has come.
 
 from __future__ import annotations
 
-import secrets
 from datetime import datetime
 from typing import Any, Protocol
 
-from chassis.deciding.commands import Write
+from chassis.deciding.commands import Write, random_id
 from chassis.deciding.documents import Documents
 from chassis.receiving.tasks import Work
 
@@ -35,7 +34,7 @@ class Claim:
 
     def __init__(self, work: Work, round: str) -> None:
         self._documents, self._scope, self._round = work.documents, work.scope, round
-        self._token = secrets.token_hex(8)
+        self._token = random_id("cl")
         self.phase, self.done = "reading", 0
         self.total: int | None = None
         self._began = work.now()
@@ -82,7 +81,7 @@ async def take_from_all(documents: Documents, scope: str, round: str) -> None:
 
 def void(keeps: _Keeps, scope: str, round: str) -> Write:
     """For a transaction after which nobody may go on with what they have begun."""
-    return keeps.documents.put(CLAIM, scope, round, NOBODY | {"voided": secrets.token_hex(4)})
+    return keeps.documents.put(CLAIM, scope, round, NOBODY | {"voided": random_id("cl")})
 
 
 async def progress(keeps: _Keeps, scope: str, round: str, now: datetime) -> dict[str, Any] | None:

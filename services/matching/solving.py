@@ -25,7 +25,7 @@ from services.matching.erasure import RESULT
 from services.matching.forming import proposal_id
 from services.matching.freezing import INPUT
 from services.matching.placing import Pair, Placement, Revision, Stopped, place
-from services.matching.proposal import PROPOSAL, REPLACED, CloseProposal, Proposal, Propose
+from services.matching.proposal import PROPOSAL, CloseProposal, Proposal, Propose
 from services.matching.round import ROUND, RecordSolution, Round
 from services.matching.views import PARTICIPATIONS
 
@@ -76,10 +76,10 @@ async def _found(work: Work, round: str) -> Found:
         pair = proposal.mentor, proposal.executive
         if proposal.round != round:
             continue
-        if proposal.verdict in REPLACED or (proposal.state == "declined" and not proposal.fell_out):
-            apart.add(pair)
-        elif proposal.state != "declined":
+        if proposal.standing:
             standing[pair] = stream, proposal
+        elif not proposal.fell_out:
+            apart.add(pair)
     return Found(standing, apart)
 
 
