@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple, Protocol
 from chassis.deciding.decider import Aggregate, Refused, S
 from chassis.receiving.views import Views
 from chassis.running.problems import later
+from contracts.enrollment import Rules
 from contracts.matching import DeclineCause, Origin
 from contracts.profiles import profile_key
 from contracts.types import Side
@@ -23,6 +24,7 @@ from services.matching.freezing import candidate
 from services.matching.judging import WHY, Judged, judge
 from services.matching.pair import PAIR
 from services.matching.proposal import ASKERS, Proposal
+from services.matching.publishing import first_side
 from services.matching.remaining import APART
 from services.matching.seat import SEAT, seat_stream
 from services.matching.views import PARTICIPATIONS, PROFILES, PROPOSALS, ProgramRow
@@ -67,6 +69,12 @@ class Ask(NamedTuple):
     def person(self, side: Side) -> str:
         """Who is on that side."""
         return self.mentor if side is Side.mentor else self.executive
+
+    def first(self, rules: Rules) -> Side:
+        """Who is asked first. No rule of consent lets an executive's wish form a pair without the mentor."""
+        if self.side is None:
+            return first_side(rules)
+        return Side.executive if self.side is Side.mentor else Side.mentor
 
 
 def shown(proposal: Proposal, now: datetime) -> Literal["waiting", "formed", "over"]:

@@ -35,6 +35,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "review_proposal": {"verdict": "rejected"},
     "swap_proposals": {"first": "pp_" + "a" * 26, "second": "pp_" + "b" * 26},
     "pick_pair": {"mentor": "pe_" + "a" * 26, "executive": "pe_" + "b" * 26},
+    "ask_for_pair": {"mentor": "pe_" + "a" * 26, "executive": "pe_" + "b" * 26},
     "answer_consent": {"answer": "yes"},
     "book_session": {"window": 0, "channel": "video"},
     "move_session": {"start": "2190-01-01T12:00:00Z"},

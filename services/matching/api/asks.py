@@ -15,8 +15,7 @@ from services.matching.asking import lapse
 from services.matching.direct import Ask, shown, weigh
 from services.matching.excluding import excluded_by
 from services.matching.proposal import ASKERS, PROPOSAL, AskForPair, Proposal
-from services.matching.publishing import first_side
-from services.matching.views import PROGRAMS, PROPOSALS, ProgramRow
+from services.matching.views import PROGRAMS, PROPOSALS
 
 router = APIRouter()
 
@@ -73,7 +72,7 @@ async def _asked(ctx: Ctx, ask: Ask, proposal: str) -> AskForPair:
     if partner and partner in await excluded_by(ctx, ask.program, ctx.caller.person or ""):
         raise Refused("excluded", "you have ruled this person out yourself; lift that first, or ask for somebody else")
     judged = await weigh(ctx, row, ask, ctx.now())
-    first = _first(row, ask)
+    first = ask.first(row.rules)
     return AskForPair(
         program=ask.program,
         proposal=proposal,
@@ -87,13 +86,6 @@ async def _asked(ctx: Ctx, ask: Ask, proposal: str) -> AskForPair:
         first=first,
         lapses=await lapse(ctx.views, ask.program, ask.person(first), row.rules, ctx.now()),
     )
-
-
-def _first(row: ProgramRow, ask: Ask) -> Side:
-    """Who is asked first. An executive's wish never forms a pair without the mentor, whatever the rule of consent."""
-    if ask.side is None:
-        return first_side(row.rules)
-    return Side.executive if ask.side is Side.mentor else Side.mentor
 
 
 def _again(known: Proposal) -> AskForPair:

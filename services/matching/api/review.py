@@ -50,16 +50,16 @@ async def price_swap(
     ctx: Context, program: ProgramId, round: RoundId, first: ProposalId, second: ProposalId
 ) -> dict[str, Any]:
     """What a swap would do, before anything happens."""
-    state, cohort = await _under_review(ctx, program, round)
-    change = await _swap(ctx, cohort, program, round, first, second)
+    state = await _under_review(ctx, program, round)
+    change = await _swap(ctx, program, round, first, second)
     return await _priced(ctx, program, state, change)
 
 
 @router.post("/programs/{program}/rounds/{round}/swaps")
 async def swap_proposals(ctx: Context, program: ProgramId, round: RoundId, body: Swap) -> Response:
     """Exchange the partners of two proposals. Answers the new `proposals`, which are locked; the rest is kept."""
-    state, cohort = await _under_review(ctx, program, round)
-    change = await _swap(ctx, cohort, program, round, body.first, body.second)
+    state = await _under_review(ctx, program, round)
+    change = await _swap(ctx, program, round, body.first, body.second)
     return await _made(ctx, program, state, change)
 
 
@@ -75,16 +75,16 @@ async def price_pick(
     ctx: Context, program: ProgramId, round: RoundId, mentor: PersonId, executive: PersonId
 ) -> dict[str, Any]:
     """What a pair that the coordinator picks would do, before anything happens and the rest is solved anew."""
-    state, cohort = await _under_review(ctx, program, round)
-    change = await _pick(ctx, cohort, program, round, mentor, executive)
+    state = await _under_review(ctx, program, round)
+    change = await _pick(ctx, program, round, mentor, executive)
     return await _priced(ctx, program, state, change)
 
 
 @router.post("/programs/{program}/rounds/{round}/pairs", status_code=201)
 async def pick_pair(ctx: Context, program: ProgramId, round: RoundId, body: Pick) -> Response:
     """Lock a pair; whoever loses their partner by it is placed anew, around everything else."""
-    state, cohort = await _under_review(ctx, program, round)
-    change = await _pick(ctx, cohort, program, round, body.mentor, body.executive)
+    state = await _under_review(ctx, program, round)
+    change = await _pick(ctx, program, round, body.mentor, body.executive)
     return await _made(ctx, program, state, change, 201)
 
 
@@ -105,20 +105,29 @@ async def list_open_places(ctx: Context, program: ProgramId, round: RoundId) -> 
     return {"items": [items[key] for key in sorted(items)], "next": None}
 
 
-async def _under_review(ctx: Ctx, program: str, round: str) -> tuple[Round, Cohort]:
+async def _under_review(ctx: Ctx, program: str, round: str) -> Round:
     state, _ = await round_of(ctx, program, round)
     if state.state != "solved":
         way_out = "wait until it is solved" if state.state == "opened" else "open another round"
         raise Refused("not-under-review", f"this round is not under review; {way_out}")
+    return state
+
+
+async def _few(ctx: Ctx, program: str, round: str, people: set[str]) -> Cohort:
+    """These people as the round saw them; those whom it did not see are missing. To read all would take its time."""
     kept = await ctx.documents.get(INPUT, program, round)
     if kept is None:
         raise ctx.missing("round")
-    return state, Cohort.model_validate(kept)
+    for side in ("mentors", "executives"):
+        kept[side] = [candidate for candidate in kept[side] if candidate["person"] in people]
+    kept["barred"] = [pair for pair in kept["barred"] if people.issuperset(pair)]
+    return Cohort.model_validate(kept)
 
 
-async def _swap(ctx: Ctx, cohort: Cohort, program: str, round: str, first: str, second: str) -> Change:
+async def _swap(ctx: Ctx, program: str, round: str, first: str, second: str) -> Change:
     states = [await _of_round(ctx, program, round, proposal) for proposal in (first, second)]
-    change = swapped(cohort, states[0], states[1])
+    people = {person for state in states for person in (state.mentor, state.executive)}
+    change = swapped(await _few(ctx, program, round, people), states[0], states[1])
     for pair in change.come:
         stream = PROPOSAL.stream(program, proposal_id(round, pair.mentor.person, pair.executive.person))
         other, _ = await ctx.read(PROPOSAL, stream)
@@ -127,13 +136,13 @@ async def _swap(ctx: Ctx, cohort: Cohort, program: str, round: str, first: str, 
     return change
 
 
-async def _pick(ctx: Ctx, cohort: Cohort, program: str, round: str, mentor: str, executive: str) -> Change:
+async def _pick(ctx: Ctx, program: str, round: str, mentor: str, executive: str) -> Change:
     for person, side in ((mentor, Side.mentor), (executive, Side.executive)):
         seats, _ = await ctx.read(SEAT, seat_stream(program, person, side))
         if not seats.capacity:
             raise Refused("not-in-round", "one of the two does not take part; choose somebody else")
     standing = [p for _, p in await ctx.scan(PROPOSAL, program) if p.round == round and p.standing]
-    return picked(cohort, mentor, executive, standing)
+    return picked(await _few(ctx, program, round, {mentor, executive}), mentor, executive, standing)
 
 
 async def _of_round(ctx: Ctx, program: str, round: str, proposal: str) -> Proposal:

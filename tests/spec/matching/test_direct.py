@@ -9,7 +9,7 @@ import pytest
 
 from chassis.deciding.decider import Refused
 from chassis.testing.spec import given
-from contracts.enrollment import CharterAccepted, ExecutiveEnrolled, MentorEnrolled, Rules
+from contracts.enrollment import CharterAccepted, Consent, ExecutiveEnrolled, MentorEnrolled, Rules
 from contracts.fact import Fact
 from contracts.matching import DeclineCause, Origin, PairDeclined, SeatsSet
 from contracts.profiles import Channel, Profile, profile_key
@@ -89,6 +89,13 @@ def test_a_coordinators_ask_goes_the_way_of_a_rounds_proposal() -> None:
     past = asked(Origin.coordinator)
     given(PROPOSAL, *past).when(answer(Side.executive), NOW).refused("not-asked")
     given(PROPOSAL, *past).when(answer(Side.mentor), NOW).then(people.mentor_agreed, people.executive_asked)
+
+
+@pytest.mark.parametrize("consent", [Consent.both, Consent.executive])
+def test_only_a_coordinators_ask_follows_the_rule_of_consent(consent: Consent) -> None:
+    first = {origin: Ask(PROGRAM, origin, ADA, OMAR).first(Rules(consent=consent)) for origin in SIDE}
+    by_rule = Side.mentor if consent is Consent.both else Side.executive
+    assert first == {**SIDE, Origin.coordinator: by_rule}
 
 
 @pytest.mark.parametrize("origin", [Origin.mentor, Origin.executive])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chassis.deciding.decider import Refused
+from chassis.deciding.decider import On, Refused
 from contracts.enrollment import Term
 from contracts.matching import Origin, Verdict
 from services.matching.forming import proposal_id
@@ -15,6 +15,7 @@ from services.matching.proposal import PROPOSAL, Proposal, Propose, ReviewPropos
 from services.matching.remaining import APART
 from services.matching.swapping import Change, picked, swapped, told
 from tests.spec.matching.people import PROGRAM, ROUND, an_id, candidate, cohort, office_hours
+from tests.spec.matching.work import Work
 
 ADA, BEN, OMAR, PIA, NOBODY = (an_id("pe", name) for name in ("ada", "ben", "omar", "pia", "nobody"))
 ada, ben = candidate("ada", 1, offers=["data"]), candidate("ben", 1, offers=["climate"])
@@ -95,6 +96,49 @@ def test_a_swap_against_a_rule_shows_which_and_is_refused() -> None:
     change = swapped(cohort([ada, ben], [omar, pia], [(ADA, PIA)]), first, second)
     assert [(pair["allowed"], pair["rule"]) for pair in told(change)["after"]] == [(False, APART), (True, None)]
     assert refused(change) == f"{WHY[APART]}; choose somebody else"
+
+
+async def test_of_two_swaps_of_one_proposal_one_happens_and_swapping_back_undoes_it() -> None:
+    three = cohort([ada, ben, candidate("cy", 1)], [omar, pia, candidate("quin", 5)])
+    cy, quin = an_id("pe", "cy"), an_id("pe", "quin")
+    work = Work({})
+    for pair in ((ADA, OMAR), (BEN, PIA), (cy, quin)):
+        await work.run(On(PROPOSAL, stream(*pair), by_the_round(*pair)))
+    first, second, third = [PROPOSAL.fold(work.streams[stream(*p)]) for p in ((ADA, OMAR), (BEN, PIA), (cy, quin))]
+    one, other = swapped(three, first, second), swapped(three, first, third)
+    await work.run(*one.commands(PROGRAM, ROUND, 1))
+    before = {name: list(facts) for name, facts in work.streams.items()}
+    with pytest.raises(Refused, match="goes on without this pair"):
+        await work.run(*other.commands(PROGRAM, ROUND, 1))
+    assert work.streams == before, "all or nothing"
+    assert living(work) == {(ADA, PIA), (BEN, OMAR), (cy, quin)}
+    crossed = [PROPOSAL.fold(work.streams[stream(*pair)]) for pair in ((ADA, PIA), (BEN, OMAR))]
+    await work.run(*swapped(three, crossed[0], crossed[1]).commands(PROGRAM, ROUND, 1))
+    assert living(work) == {(ADA, OMAR), (BEN, PIA), (cy, quin)}
+
+
+def stream(mentor: str, executive: str) -> str:
+    return PROPOSAL.stream(PROGRAM, proposal_id(ROUND, mentor, executive))
+
+
+def by_the_round(mentor: str, executive: str) -> Propose:
+    return Propose(
+        program=PROGRAM,
+        proposal=proposal_id(ROUND, mentor, executive),
+        mentor=mentor,
+        executive=executive,
+        round=ROUND,
+        rules_version=1,
+        score=0,
+        terms={},
+        after=[],
+    )
+
+
+def living(work: Work) -> set[tuple[str, str]]:
+    """The pairs that the round's result is made of."""
+    found = [PROPOSAL.fold(facts) for facts in work.streams.values()]
+    return {(p.mentor, p.executive) for p in found if p.living}
 
 
 def test_two_proposals_with_a_person_in_common_cannot_be_swapped() -> None:
