@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -54,7 +55,8 @@ class Lag:
 class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
     """Feeds one inbox. Kafka's own committed offsets are for dashboards; nothing is read from them.
 
-    `broker` is the class of a broker to use instead of FastStream's.
+    `member` is a name that this process has again when it is started again: its partitions are kept for it meanwhile,
+    and nobody else stops. `broker` is the class of a broker to use instead of FastStream's.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         *,
         batch_records: int = 500,
         stop_seconds: float = 8.0,
+        member: str | None = None,
         broker: Callable[..., Any] = KafkaBroker,
     ) -> None:
         self._inbox = inbox
@@ -93,7 +96,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             max_records=batch_records,
             batch_timeout_ms=10,  # it is waited for twice after an empty poll
             max_partition_fetch_bytes=FETCH_BYTES,
-            session_timeout_ms=10_000,
+            group_instance_id=_instance(member, inbox.topics),
+            session_timeout_ms=30_000 if member else 10_000,
             listener=self,
             parser=_parse,
             decoder=_decode,
@@ -149,9 +153,14 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         except (IllegalStateError, AssertionError, AttributeError):
             return None
 
-    async def stop(self) -> None:
-        """Finish the batch in hand, leave the group, end the session."""
+    async def stop(self, comes_back: bool = False) -> None:
+        """Finish the batch in hand, leave the group, end the session.
+
+        With `comes_back` a member by name stays in the group, and its partitions are kept for it.
+        """
         self._stopping = True
+        if not comes_back and (coordinator := getattr(self._kafka, "_coordinator", None)):
+            coordinator._group_instance_id = None  # without a name the client leaves the group by itself
         await self._broker.stop()
         await self._inbox.close()
 
@@ -330,6 +339,11 @@ async def end_offsets(bootstrap: str, topics: Sequence[str]) -> dict[Place, int]
         return {(tp.topic, tp.partition): end for tp, end in ends.items()}
     finally:
         await kafka.stop()
+
+
+def _instance(member: str | None, topics: Sequence[str]) -> str | None:
+    """A member's name in its group. With other topics it is another member: one that is known is given no new ones."""
+    return f"{member}.{hashlib.sha256(','.join(topics).encode()).hexdigest()[:8]}" if member else None
 
 
 def _security(address: str) -> BaseSecurity | None:

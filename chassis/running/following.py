@@ -126,6 +126,7 @@ class Following:
             self._settings.kafka,
             batch_records=self._settings.batch_records,
             stop_seconds=self._settings.stop_seconds,
+            member=self._settings.member,
         )
         await self.consumer.start()
 
@@ -152,10 +153,10 @@ class Following:
         self._names = tuple(await topics.present(self._settings.kafka, self.inbox.facts))
         self.inbox.names = self._names
 
-    async def stop_hearing(self) -> None:
-        """Finish the batch in hand and leave the group."""
+    async def stop_hearing(self, comes_back: bool = False) -> None:
+        """Finish the batch in hand and leave the group; with `comes_back` a member by name stays in it."""
         if self.consumer is not None:
             consumer, self.consumer = self.consumer, None
             with contextlib.suppress(Exception):
                 async with asyncio.timeout(self._settings.stop_seconds + LEAVE_SECONDS):
-                    await consumer.stop()
+                    await consumer.stop(comes_back)

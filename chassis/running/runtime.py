@@ -303,7 +303,7 @@ class Runtime:
             self.parts.stop("start", "versions", "watch")
             self._stop_by = asyncio.get_running_loop().time() + self.settings.stop_seconds
             self.runner.finish()
-            self._hearing = asyncio.create_task(self.following.stop_hearing())
+            self._hearing = asyncio.create_task(self.following.stop_hearing(comes_back=True))
 
     async def stop(self) -> None:
         """Finish the batch and the tasks in hand, publish what is left, close. What hangs is not waited for long."""

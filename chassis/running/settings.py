@@ -60,6 +60,7 @@ class Settings(BaseSettings):
     operators: Annotated[frozenset[str], NoDecode] = frozenset()
     clock_file: Path | None = None
     spans_file: Path | None = None
+    member: str | None = None
     partitions: int = Field(default=4, ge=1, le=1024)
     command_concurrency: int = Field(default=16, ge=1)
     batch_records: int = Field(default=500, ge=1, le=5000)

@@ -87,7 +87,10 @@ def environment(workload: Object, objects: list[Object]) -> dict[str, str]:
     for entry in container(workload).get("env", ()):
         if "valueFrom" in entry:
             path = entry["valueFrom"]["fieldRef"]["fieldPath"]
-            value = labels(workload)[path.removeprefix("metadata.labels['").removesuffix("']")]
+            if path == "metadata.name":
+                value = f"{workload['metadata']['name']}-0"
+            else:
+                value = labels(workload)[path.removeprefix("metadata.labels['").removesuffix("']")]
         else:
             value = entry["value"]
             for name, text in known.items():

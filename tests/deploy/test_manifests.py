@@ -71,6 +71,7 @@ async def test_every_process_starts_with_the_settings_and_files_it_is_given(
         runtime = Runtime(service, settings)
         if workload["kind"] != "Job":
             assert settings.kafka.user == f"counterpoint-{service.name}", title(workload)
+        assert (settings.member is None) == (workload["kind"] != "StatefulSet"), title(workload)
         if settings.role is not Role.relay and workload["kind"] != "Job":
             assert runtime.tokens and runtime.contents, title(workload)
         await runtime.database.close()

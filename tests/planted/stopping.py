@@ -26,11 +26,11 @@ _SHOWN = (_OWN + "test_nothing_older_is_ever_shown_while_a_version_changes_and_a
 _STOP = Consumer.stop
 
 
-async def without_the_batch(self: Consumer) -> None:
+async def without_the_batch(self: Consumer, comes_back: bool = False) -> None:
     """Stop polling in the middle of a batch."""
     for task in list(self._subscriber.tasks):  # type: ignore[attr-defined]
         task.cancel()
-    await _STOP(self)
+    await _STOP(self, comes_back)
 
 
 def first_line(self: Headers, key: str) -> list[str]:
