@@ -23,6 +23,17 @@ _DEMANDED = {
 }
 
 
+_STATE = {
+    "cleanup.policy": "compact",
+    "unclean.leader.election.enable": "false",
+    # Together these are how long the bytes of an erased person's record stay, at most.
+    "segment.ms": "21600000",
+    "max.compaction.lag.ms": "21600000",
+    "min.cleanable.dirty.ratio": "0.1",
+    "delete.retention.ms": "604800000",  # a hearer that was away for a week still learns of an erasure
+}
+
+
 class WrongTopic(Exception):
     """A topic is missing, or is set up so that facts would be lost."""
 
@@ -55,6 +66,32 @@ async def verify(bootstrap: str, topics: Mapping[str, int | None]) -> dict[str, 
         await admin.close()
 
 
+async def make(bootstrap: str, facts: Mapping[str, int | None], state: Iterable[str], partitions: int) -> list[str]:
+    """Create those of the topics of facts and of the state topics that are missing, and answer their names.
+
+    What exists is looked at and never changed: `WrongTopic` where it has other partitions or settings than it needs.
+    """
+    state = list(state)
+    admin = AIOKafkaAdminClient(**client(bootstrap))
+    await admin.start()
+    try:
+        there = set(await admin.list_topics())
+        made = []
+        for topic in sorted({*facts, *state} - there):
+            how = _STATE if topic in state else _DEMANDED
+            await create(bootstrap, topic, facts.get(topic) or partitions, how)
+            made.append(topic)
+        await verify(bootstrap, facts)
+        if state:
+            answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, t) for t in state])
+            for resource in (resource for answer in answers for resource in answer.resources):
+                if {entry[0]: entry[1] for entry in resource[4]}.get("cleanup.policy") != "compact":
+                    raise WrongTopic(f"{resource[3]} must forget what a newer record replaces: cleanup.policy=compact")
+        return made
+    finally:
+        await admin.close()
+
+
 class Broker:
     """Asks whether Kafka answers, over a connection of its own that is kept."""
 
@@ -81,12 +118,12 @@ class Broker:
                 await admin.close()
 
 
-async def create(bootstrap: str, topic: str, partitions: int) -> None:
-    """Create a topic that passes `verify`, with the broker's default of replicas, and wait until it can be used."""
+async def create(bootstrap: str, topic: str, partitions: int, config: Mapping[str, str] = _DEMANDED) -> None:
+    """Create a topic, by default one of facts, with the broker's default of replicas; wait until it can be used."""
     admin = AIOKafkaAdminClient(**client(bootstrap))
     await admin.start()
     try:
-        answer: Any = await admin.create_topics([NewTopic(topic, partitions, -1, {}, dict(_DEMANDED))])
+        answer: Any = await admin.create_topics([NewTopic(topic, partitions, -1, {}, dict(config))])
         for _, code, *rest in answer.topic_errors:
             if code:
                 raise WrongTopic(f"{topic} cannot be created: {rest[0] if rest else for_code(code).__name__}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from chassis.distributing.auditing import Audit
 from chassis.distributing.healing import Healed
+from chassis.distributing.topics import WrongTopic
 from chassis.receiving.consumer import KafkaError
 from chassis.running.mongo import PyMongoError, Unprepared, in_short
 from chassis.running.settings import Role, Settings
@@ -39,7 +40,7 @@ async def _run(make: Callable[[], Runtime], what: Callable[[Runtime], Awaitable[
     runtime = make()
     try:
         return await what(runtime)
-    except (PyMongoError, Unprepared, KafkaError, OSError) as error:
+    except (PyMongoError, Unprepared, WrongTopic, KafkaError, OSError) as error:
         sys.stderr.write(f"{in_short(error)}\n")
         return FAILED
     finally:
@@ -49,6 +50,13 @@ async def _run(make: Callable[[], Runtime], what: Callable[[Runtime], Awaitable[
 async def _prepare(runtime: Runtime) -> int:
     """Create collections, indexes and rights: as a user who may, before the processes start."""
     await runtime.prepare()
+    return DONE
+
+
+async def _topics(runtime: Runtime) -> int:
+    """Create the service's topics that are missing, change none, and say which are not as they must be."""
+    for topic in await runtime.make_topics():
+        sys.stdout.write(f"created {topic}\n")
     return DONE
 
 
@@ -79,6 +87,7 @@ def _told(runtime: Runtime, healed: Healed) -> int:
 
 _KNOWN: dict[str, Callable[[Runtime], Awaitable[int]]] = {
     "--prepare": _prepare,
+    "--topics": _topics,
     "--audit": _audit,
     "--heal": _heal,
     "--heal-and-accept": _heal_and_accept,

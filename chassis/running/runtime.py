@@ -7,7 +7,7 @@ import gc
 import hashlib
 import hmac
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from chassis.deciding import contents
@@ -264,10 +264,17 @@ class Runtime:
         for role, allowed in rights.of(await self.database.collections()).items():
             await self.database.grant(role, allowed)
 
+    async def make_topics(self) -> list[str]:
+        """Create those of this service's topics that are missing; answers their names. Raises `WrongTopic`."""
+        return await topics.make(self.settings.kafka, await self._own(), self.service.keeps, self.settings.partitions)
+
     async def _verify_topics(self) -> None:
+        await topics.verify(self.settings.kafka, await self._own())
+
+    async def _own(self) -> Mapping[str, int | None]:
+        """The live generations of the topics that this service says facts on, and how many partitions each needs."""
         own = {c.topic for c in self.service.catalog.categories.values() if c.service == self.service.name and c.topic}
-        wanted = (await generations.live(self._relays, self.settings.partitions)).names(own)
-        await topics.verify(self.settings.kafka, wanted)
+        return (await generations.live(self._relays, self.settings.partitions)).names(own)
 
     def waiting_for(self) -> list[str]:
         """What is missing before this process can do its work; empty when it is ready."""

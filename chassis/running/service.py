@@ -29,8 +29,8 @@ TOKEN = "token"  # noqa: S105 - a word of the policy, not a secret
 class Service:
     """One service. `python -m services.<name>` runs it.
 
-    `folds` is the number of its folds: one more with every change that gives any document another content, for then
-    all of them must be filled again.
+    `keeps` are the state topics it sends. `folds` is the number of its folds: one more with every change that gives
+    any document another content, for then all of them must be filled again.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Service:
     router: APIRouter
     policy: Policy
     directory: Directory
+    keeps: tuple[str, ...] = ()
     folds: int = 1
 
     def hears(self) -> frozenset[type[Fact]]:

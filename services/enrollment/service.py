@@ -3,6 +3,7 @@
 from chassis.receiving.tasks import Tasks
 from chassis.running.service import Service
 from contracts.all import CATALOG
+from contracts.profiles import PEOPLE, PROFILES, REFERENCE
 from services.enrollment.api import router
 from services.enrollment.erasing import TASKS
 from services.enrollment.policy import POLICY
@@ -17,4 +18,5 @@ SERVICE = Service(
     router=router,
     policy=POLICY,
     directory=DIRECTORY,
+    keeps=(PEOPLE, PROFILES, REFERENCE),
 )

@@ -123,6 +123,8 @@ def _unscheduled() -> list[str]:
         for h in ask("-n", OURS, "get", "hpa")["items"]
     }
     for workload in ask("-n", OURS, "get", "deploy,sts,job")["items"]:
+        if workload["kind"] == "Job" and workload["status"].get("succeeded"):
+            continue  # its pod may be gone
         wanted = workload["spec"]["selector"]["matchLabels"].items()
         own = [
             p for p in pods if p["metadata"]["labels"].items() >= wanted and "deletionTimestamp" not in p["metadata"]

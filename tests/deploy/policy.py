@@ -27,14 +27,20 @@ KAFKA: set[Edge] = {("kafka/Kafka,counterpoint", "TCP 9093")}
 COLLECTOR: set[Edge] = {("observability/opentelemetry-collector", "TCP 4318")}
 GATEWAY: set[Edge] = {("gateway", "TCP 8080")}
 SERVING = NAMES | DATABASE | KAFKA | COLLECTOR
-OUT = {"api": SERVING, "relay": SERVING, "worker": SERVING, "solver": SERVING, "prepare": NAMES | DATABASE}
+OUT = {
+    "api": SERVING,
+    "relay": SERVING,
+    "worker": SERVING,
+    "solver": SERVING,
+    "prepare": NAMES | DATABASE | KAFKA,
+}
 IN: dict[str, set[Edge]] = {"api": GATEWAY}
 READS = {
     "api": {"decider", "keys", "kafka"},
     "worker": {"decider", "keys", "kafka"},
     "solver": {"decider", "keys", "kafka"},
     "relay": {"relay", "kafka"},
-    "prepare": {"prepare"},
+    "prepare": {"prepare", "kafka"},
 }
 """Which of a service's secrets each of its parts can read: no pod holds two users of the database."""
 CLEAN_STOP = 15

@@ -231,6 +231,7 @@ async def running(
 async def test_a_service_works_with_its_users_rights(running: Runtime) -> None:
     """Ready means that it verified its topics, compared them with its journal, and has all its partitions."""
     assert running.without() == []
+    assert await running.make_topics() == [], "they are there, and it may look at each"
     assert running.following.consumer is not None
     places = {(x.topic, x.partition) for x in await running.lag()}
     assert places == {(topic, n) for topic in heard(running.service) for n in range(PARTITIONS)}

@@ -69,8 +69,7 @@ async def test_every_process_starts_with_the_settings_and_files_it_is_given(
         assert (settings.environment, settings.http_host) == ("production", "0.0.0.0"), title(workload)  # noqa: S104
         service = import_module(f"services.{given['SERVICE']}.service").SERVICE
         runtime = Runtime(service, settings)
-        if workload["kind"] != "Job":
-            assert settings.kafka.user == f"counterpoint-{service.name}", title(workload)
+        assert settings.kafka.user == f"counterpoint-{service.name}", title(workload)
         assert (settings.member is None) == (workload["kind"] != "StatefulSet"), title(workload)
         if settings.role is not Role.relay and workload["kind"] != "Job":
             assert runtime.tokens and runtime.contents, title(workload)
@@ -141,7 +140,7 @@ MISTAKES = {
         _put("/health/live", *_IN, "readinessProbe", "httpGet", "path"), "no readiness probe",
     ),
     "egress to anywhere": (
-        _put([{}], "egress", kind="NetworkPolicy", name="kafka-and-collector"), "('anywhere', 'any port')",
+        _put([{}], "egress", kind="NetworkPolicy", name="kafka"), "('anywhere', 'any port')",
     ),
     "egress to a network": (
         _put([{"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}], "egress", kind="NetworkPolicy", name="names"), "0.0.0.0/0",
