@@ -134,7 +134,7 @@ def _known(workload: Object, objects: list[Object]) -> Iterator[str]:
     names = {n.removeprefix("COUNTERPOINT_").lower() for n in told if n.startswith("COUNTERPOINT_")}
     if unknown := names - Settings.model_fields.keys() - {"log_level"}:
         yield f"is told settings that there are not: {sorted(unknown)}"
-    if workload["kind"] != "Job" and told.get("COUNTERPOINT_ROLE") not in set(Role) - {Role.all}:
+    if workload["kind"] != "Job" and told.get("COUNTERPOINT_ROLE") not in set(Role) - {Role.all, Role.main}:
         yield f"has no role of its own: {told.get('COUNTERPOINT_ROLE')}"
     mounts = {mount["mountPath"] for mount in container(workload).get("volumeMounts", ())}
     own = {entry["name"]: entry.get("value", "") for entry in container(workload).get("env", ())}
