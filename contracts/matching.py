@@ -253,6 +253,14 @@ class ExclusionLifted(Fact, of=SEAT):
     other: PersonId
 
 
+class LeftOver(Fact, of=SEAT):
+    """A person whom the rules allow a partner, and for whom a round had none left, goes first in the next."""
+
+    program: ProgramId
+    person: PersonId
+    round: RoundId
+
+
 class PriorityGiven(Fact, of=SEAT):
     """A person whose pair ended, and who did not leave it, comes first among equals in the next round."""
 

@@ -175,7 +175,7 @@ class Stack:
             "kafka": self.servers.kafka,
             "mongo": self.servers.mongo,
             "mongo_uris": self.mongo_uris,
-            "services": self.urls,
+            "services": {name: url for name, url in self.urls.items() if not name.endswith(".solver")},
             "issuer": ISSUER,
             "audience": AUDIENCE,
             "jwks": str(jwks_file(self.data)),

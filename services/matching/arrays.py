@@ -32,11 +32,12 @@ def problem(cohort: Cohort) -> tuple[Problem, Pairs]:
     mentors, executives, rules = cohort.mentors, cohort.executives, cohort.rules
     pairs = Pairs(_line(cohort), _rows(cohort, cohort.barred))
     people = [*mentors, *executives]
+    first = sum(rules.weights.get(Term(term), 0) for term in TERMS)  # to go first is worth more than any pair's score
     codes = _Codes(people)
     over = seasons({c.zone for c in people}, cohort.opens, cohort.closes)
     return Problem(
-        mentors=_side(mentors, codes, calendars([(week(c.windows), c.zone) for c in mentors], over)),
-        executives=_side(executives, codes, calendars([(week(c.windows), c.zone) for c in executives], over)),
+        mentors=_side(mentors, codes, first, calendars([(week(c.windows), c.zone) for c in mentors], over)),
+        executives=_side(executives, codes, first, calendars([(week(c.windows), c.zone) for c in executives], over)),
         rules=Rules(
             weights=tuple(rules.weights.get(Term(term), 0) for term in TERMS),
             level_gap=rules.level_gap,
@@ -73,7 +74,7 @@ def _numbers(words: set[str]) -> dict[str, int]:
     return {word: k for k, word in enumerate(sorted(words))}
 
 
-def _side(people: Sequence[Candidate], codes: _Codes, free: Bits) -> People:
+def _side(people: Sequence[Candidate], codes: _Codes, first: int, free: Bits) -> People:
     def ints(of: Callable[[Candidate], int]) -> Ints:
         return np.array([of(c) for c in people], dtype=np.int64)
 
@@ -85,7 +86,7 @@ def _side(people: Sequence[Candidate], codes: _Codes, free: Bits) -> People:
         seats=ints(lambda c: c.seats),
         placeable=np.array([obstacle(c) is None for c in people], dtype=np.bool_),
         paired=np.array([c.paired for c in people], dtype=np.bool_),
-        priority=np.zeros(len(people), dtype=np.int64),
+        priority=ints(lambda c: c.priority * first),
         level=ints(lambda c: c.level),
         function=ints(lambda c: codes.functions[c.function or ""]),
         site=ints(lambda c: codes.sites[c.site or ""]),

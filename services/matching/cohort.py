@@ -36,6 +36,9 @@ class Candidate(BaseModel):
     """Whether the person has a pair already: placing somebody who has none comes first."""
     charter: bool
     """Whether they accepted the charter that the rules ask for."""
+    priority: int = 0
+    """How often a round had nobody for them, or a pair ended without their doing, since they last had one.
+    Decides who is placed, never how many."""
     rev: int
     after: str
     """The participation fact, `<stream>@<version>`."""
@@ -67,8 +70,12 @@ class Cohort(BaseModel):
         )
 
     def digest(self) -> str:
-        """SHA-256 over the cohort as canonical JSON."""
-        return digest(self.in_order().model_dump(mode="json"))
+        """SHA-256 over the cohort as canonical JSON; what nobody has is left out."""
+        told = self.in_order().model_dump(mode="json")
+        for candidate in (*told["mentors"], *told["executives"]):
+            if not candidate["priority"]:
+                del candidate["priority"]
+        return digest(told)
 
 
 def digest(value: Any) -> str:

@@ -9,6 +9,7 @@ from chassis.receiving.views import Found
 from chassis.running.http import Ctx
 from chassis.running.problems import later
 from contracts.enrollment import Rules
+from contracts.matching import RoundKind
 from contracts.profiles import Profile
 from contracts.types import Side
 from services.matching.cohort import Candidate, Cohort
@@ -26,6 +27,10 @@ EVERYBODY = 1_000_000
 """More people than any program has: a frozen input must not silently end somewhere."""
 
 
+REPAIRED = 100
+"""More than anybody waits in the queue for."""
+
+
 class _Known(NamedTuple):
     """What one program's people are computed from."""
 
@@ -35,8 +40,9 @@ class _Known(NamedTuple):
     promised: Counter[tuple[str, Side]]
 
 
-async def freeze(ctx: Ctx, program: str) -> Cohort:
-    """The cohort of a program. Raises 503 where somebody has enrolled of whom this service does not know enough yet."""
+async def freeze(ctx: Ctx, program: str, kind: RoundKind = RoundKind.cohort) -> Cohort:
+    """The cohort of a program: everybody with a seat left; as `newcomers` who never had a pair, for a `repair` who has
+    none now. Raises 503 where somebody has enrolled of whom this service does not know enough yet."""
     row = await ctx.views.get(PROGRAMS, PROGRAMS.category.stream(program, program))
     if row is None:
         raise ctx.missing("program")
@@ -47,8 +53,12 @@ async def freeze(ctx: Ctx, program: str) -> Cohort:
         seats=dict(await ctx.scan(SEAT, program)),
         promised=promised_seats(proposals),
     )
+    pairs = [(p.mentor, p.executive) for _, p in await ctx.scan(PAIR, program)]
     people = [p for p in await ctx.views.find(PARTICIPATIONS, program, limit=EVERYBODY) if not p.row.left]
-    mentors, executives = (_candidates(program, people, side, known) for side in (Side.mentor, Side.executive))
+    mentors, executives = (
+        _of_kind(kind, _candidates(program, people, side, known), {pair[k] for pair in pairs})
+        for k, side in enumerate((Side.mentor, Side.executive))
+    )
     return Cohort(
         program=program,
         rules=row.rules,
@@ -57,10 +67,24 @@ async def freeze(ctx: Ctx, program: str) -> Cohort:
         closes=row.closes,
         mentors=mentors,
         executives=executives,
-        barred=[(p.mentor, p.executive) for _, p in await ctx.scan(PAIR, program)]
+        barred=pairs
         + [(p.mentor, p.executive) for p in proposals if p.state == "asked" or p.cause == "declined"]
         + _excluded(known, mentors, executives),
     ).in_order()
+
+
+def _of_kind(kind: RoundKind, candidates: list[Candidate], paired_once: set[str]) -> list[Candidate]:
+    """Those whom a round of that kind places. A repair is for those whose pair ended: they come first."""
+    match kind:
+        case RoundKind.newcomers:
+            return [c for c in candidates if c.person not in paired_once]
+        case RoundKind.repair:
+            return [
+                c.model_copy(update={"priority": c.priority + (REPAIRED if c.person in paired_once else 0)})
+                for c in candidates
+                if not c.paired
+            ]
+    return candidates
 
 
 def _excluded(known: _Known, mentors: list[Candidate], executives: list[Candidate]) -> list[tuple[str, str]]:
@@ -90,11 +114,11 @@ def _candidates(program: str, people: list[Found[ParticipationRow]], side: Side,
         if left > 0:
             after = f"{participant.stream}@{participant.version}"
             charter = row.charter_version == known.rules.charter_version
-            found.append(candidate(profile, left, bool(seats.taken), charter, after))
+            found.append(candidate(profile, left, bool(seats.taken), charter, after, seats.priority))
     return found
 
 
-def candidate(profile: Profile, seats: int, paired: bool, charter: bool, after: str) -> Candidate:
+def candidate(profile: Profile, seats: int, paired: bool, charter: bool, after: str, priority: int = 0) -> Candidate:
     """Somebody as their profile tells them."""
     return Candidate(
         **profile.model_dump(include=Candidate.model_fields.keys() & Profile.model_fields.keys() - {"zone"}),
@@ -102,5 +126,6 @@ def candidate(profile: Profile, seats: int, paired: bool, charter: bool, after: 
         seats=seats,
         paired=paired,
         charter=charter,
+        priority=priority,
         after=after,
     )

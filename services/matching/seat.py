@@ -12,7 +12,7 @@ from typing import Any
 from chassis.deciding.decider import Aggregate, Command, Refused, State
 from contracts.fact import Fact
 from contracts.matching import SEAT as CATEGORY
-from contracts.matching import ExclusionLifted, PersonExcluded, PriorityGiven, SeatFreed, SeatsSet, SeatTaken
+from contracts.matching import ExclusionLifted, LeftOver, PersonExcluded, PriorityGiven, SeatFreed, SeatsSet, SeatTaken
 from contracts.types import Side
 
 
@@ -43,6 +43,12 @@ class FreeSeat(Command):
     first: bool = False
 
 
+class LeaveOver(Command):
+    """A round was published that had no partner for this person."""
+
+    round: str
+
+
 class Exclude(Command):
     """Never be paired with `other`."""
 
@@ -71,6 +77,8 @@ class Seats(State):
     taken: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
     priority: int = 0
+    left_over: str = ""
+    """The last round that had no partner for them."""
 
     @property
     def left(self) -> int:
@@ -112,6 +120,13 @@ def _(command: FreeSeat, seats: Seats, now: datetime) -> list[Fact]:
 
 
 @decide.register
+def _(command: LeaveOver, seats: Seats, now: datetime) -> list[Fact]:
+    if command.round == seats.left_over or not seats.left:
+        return []
+    return [LeftOver(program=seats.program, person=seats.person, round=command.round)]
+
+
+@decide.register
 def _(command: Exclude, seats: Seats, now: datetime) -> list[Fact]:
     if command.other == command.person:
         raise Refused("oneself", "you are never paired with yourself; name somebody else")
@@ -143,6 +158,8 @@ def evolve(seats: Seats, fact: Fact) -> Seats:
             return seats.model_copy(update={"excluded": (*seats.excluded, fact.other)} | who)
         case ExclusionLifted():
             return seats.model_copy(update={"excluded": tuple(p for p in seats.excluded if p != fact.other)})
+        case LeftOver():
+            return seats.model_copy(update={"priority": seats.priority + 1, "left_over": fact.round})
         case PriorityGiven():
             return seats.model_copy(update={"priority": seats.priority + 1})
     return seats

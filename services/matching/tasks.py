@@ -26,6 +26,7 @@ from services.matching.forming import release
 from services.matching.pair import PAIR
 from services.matching.proposal import PROPOSAL, REPLACED, CloseProposal, LapseConsent
 from services.matching.publishing import ask_consent
+from services.matching.queueing import leave_over
 from services.matching.seat import SEAT, SetSeats, seat_stream
 from services.matching.solving import CHUNK, solve
 from services.matching.views import PARTICIPATIONS, PROPOSALS
@@ -124,6 +125,7 @@ TASKS = Tasks(
             queue="solve",
             role=Role.solver,
         ),
+        Task("leave over", RoundPublished, leave_over),
         Task("close abandoned", RoundAbandoned, close_abandoned),
         Task("ask consent", RoundPublished, ask_consent),
         Task("let lapse", ConsentAsked, let_lapse, due=_lapses, key=lambda fact: f"{fact.proposal}/{fact.side.value}"),

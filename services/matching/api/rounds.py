@@ -17,7 +17,7 @@ from services.matching.api.common import Limit, page, round_of
 from services.matching.claim import progress, void
 from services.matching.cohort import Cohort
 from services.matching.erasure import CUT, RESULT
-from services.matching.freezing import INPUT, freeze
+from services.matching.freezing import INPUT, REPAIRED, freeze
 from services.matching.placing import Placement, check
 from services.matching.proposal import APPROVING, PROPOSAL, REPLACED, ReviewProposal
 from services.matching.publishing import PUBLISHED, asked_of
@@ -33,9 +33,10 @@ NAMED_AFTER = 20
 
 
 class RoundOrder(Body):
-    """Open a round for everybody who has a seat left."""
+    """Open a round for everybody who has a seat left, for newcomers, who never had a pair, or as a repair for those who
+    have none any more, who come first, and whoever else has none. Pairs that there are stay in every kind."""
 
-    kind: Literal["cohort"]
+    kind: Literal["cohort", "newcomers", "repair"]
 
 
 @router.post("/programs/{program}/rounds", status_code=201)
@@ -48,7 +49,9 @@ async def open_round(ctx: Context, program: ProgramId, body: RoundOrder) -> Resp
         other = running[0].rpartition("/")[2]
         raise Refused("round-running", f"publish or abandon {other} first; one round runs at a time")
     seen = await ctx.cuts.seen(program)
-    cohort = await freeze(ctx, program)
+    cohort = await freeze(ctx, program, RoundKind(body.kind))
+    if body.kind == "repair" and not any(c.priority >= REPAIRED for c in (*cohort.mentors, *cohort.executives)):
+        raise Refused("nothing-to-repair", "nobody whose pair ended has a seat to fill; open a round of another kind")
     command = OpenRound(
         program=program,
         round=round,

@@ -20,10 +20,13 @@ from contracts.enrollment import (
 from contracts.fact import Fact
 from contracts.matching import (
     DeclineCause,
+    LeftOver,
     PairDeclined,
     PairReleased,
     PersonExcluded,
+    PriorityGiven,
     ReleaseCause,
+    RoundKind,
     SeatFreed,
     SeatsSet,
     Verdict,
@@ -32,7 +35,7 @@ from contracts.profiles import Profile, profile_key
 from contracts.types import Side
 from services.matching.cohort import Cohort
 from services.matching.excluding import exclude
-from services.matching.freezing import freeze
+from services.matching.freezing import REPAIRED, freeze
 from services.matching.seat import seat_stream
 from tests.spec.matching import people
 from tests.spec.matching.people import ADA, OMAR, PAIR, PROGRAM, PROPOSAL
@@ -86,8 +89,8 @@ def program(seats: int = 1) -> Work:
     return work
 
 
-async def frozen(work: Work) -> Cohort:
-    return await freeze(cast(Ctx, work), PROGRAM)
+async def frozen(work: Work, kind: RoundKind = RoundKind.cohort) -> Cohort:
+    return await freeze(cast(Ctx, work), PROGRAM, kind)
 
 
 def sides(cohort: Cohort) -> tuple[list[str], list[str]]:
@@ -154,6 +157,37 @@ async def test_earlier_partners_stay_barred_after_the_pair_has_ended() -> None:
     cohort = await frozen(work)
     assert sides(cohort) == ([ADA], [OMAR])
     assert cohort.barred == [(ADA, OMAR)]
+
+
+@pytest.mark.parametrize(
+    ("had", "newcomers", "repair"),
+    [("no pair", True, True), ("one that ended", False, True), ("one that lives", False, False)],
+)
+async def test_newcomers_never_had_a_pair_and_a_repair_is_for_who_has_none_now(
+    had: str, newcomers: bool, repair: bool
+) -> None:
+    work = program(seats=2)
+    if had != "no pair":
+        work.streams[f"{PROGRAM}/pair/{PAIR}"] = [people.formed]
+        work.streams[OMARS_SEATS].append(people.taken(PAIR))
+    if had == "one that ended":
+        work.streams[OMARS_SEATS].append(SeatFreed(program=PROGRAM, person=OMAR, pair=PAIR))
+    for kind, there in ((RoundKind.newcomers, newcomers), (RoundKind.repair, repair), (RoundKind.cohort, True)):
+        assert [c.person for c in (await frozen(work, kind)).executives] == [OMAR] * there, kind
+    if repair:
+        [omar] = (await frozen(work, RoundKind.repair)).executives
+        assert (omar.priority >= REPAIRED) == (had == "one that ended")
+
+
+async def test_who_was_left_over_or_lost_a_pair_has_priority_until_a_seat_is_taken() -> None:
+    work = program()
+    left = LeftOver(program=PROGRAM, person=OMAR, round=people.ROUND)
+    work.streams[OMARS_SEATS] += [left, PriorityGiven(program=PROGRAM, person=OMAR, pair=PAIR)]
+    assert [c.priority for c in (await frozen(work)).executives] == [2]
+    digest = (await frozen(work)).digest()
+    work.streams[OMARS_SEATS] += [people.taken(PAIR), SeatFreed(program=PROGRAM, person=OMAR, pair=PAIR)]
+    assert [c.priority for c in (await frozen(work)).executives] == [0]
+    assert (await frozen(work)).digest() != digest
 
 
 async def test_a_seat_that_people_are_asked_about_is_promised() -> None:

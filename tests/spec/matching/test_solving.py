@@ -19,18 +19,23 @@ from contracts.matching import (
     RoundAbandoned,
     RoundKind,
     RoundOpened,
+    RoundPublished,
     RoundSolved,
+    SeatsSet,
     SolutionOrdered,
     Verdict,
 )
+from contracts.types import Side
 from services.matching import claim, solving
 from services.matching.claim import CLAIM, progress
 from services.matching.cohort import Cohort
 from services.matching.erasure import RESULT
 from services.matching.freezing import INPUT
-from services.matching.placing import Pair, Placement, check
+from services.matching.placing import Pair, Placement, check, place
 from services.matching.proposal import PROPOSAL, Proposal
+from services.matching.queueing import leave_over
 from services.matching.round import ROUND as ROUNDS
+from services.matching.seat import SEAT, seat_stream
 from services.matching.solving import solve
 from services.matching.tasks import TASKS, close_abandoned
 from tests.spec.matching.people import NOW, PROGRAM, ROUND, candidate, cohort
@@ -40,11 +45,11 @@ STREAM = ROUNDS.stream(PROGRAM, ROUND)
 PEOPLE = 6
 
 
-def world(**other: Any) -> Any:
-    """A round that was just opened: six on each side, all of whom could go with each other."""
+def world(executives: int = PEOPLE) -> Any:
+    """A round that was just opened: six mentors and as many executives, all of whom could go with each other."""
     frozen = cohort(
-        [candidate(f"mentor{n}", 1, offers=[f"theme-{n}"], seeks=[f"theme-{n}"], **other) for n in range(PEOPLE)],
-        [candidate(f"executive{n}", 5, offers=[f"theme-{n}"], seeks=[f"theme-{n}"]) for n in range(PEOPLE)],
+        [candidate(f"mentor{n}", 1, offers=[f"theme-{n}"], seeks=[f"theme-{n}"]) for n in range(PEOPLE)],
+        [candidate(f"executive{n}", 5, offers=[f"theme-{n}"], seeks=[f"theme-{n}"]) for n in range(executives)],
     )
     opened = RoundOpened(
         program=PROGRAM,
@@ -53,7 +58,7 @@ def world(**other: Any) -> Any:
         rules_version=1,
         objective=Objective.most_people,
         mentors=PEOPLE,
-        executives=PEOPLE,
+        executives=executives,
         input=frozen.digest(),
         solver=[2, 0, 0],
     )
@@ -250,6 +255,26 @@ async def test_abandoning_closes_what_nobody_was_asked_about() -> None:
         await close_abandoned(abandoned, work)
     assert living(work) == {} and len(work.streams[stream]) == 2
     assert isinstance(work.streams[stream][-1], PairDeclined)
+
+
+async def test_whom_a_published_round_had_nobody_for_is_first_in_the_next_and_that_costs_nobody_a_place() -> None:
+    work = world(executives=3)
+    frozen = Cohort.model_validate(work.documents.kept[INPUT, ROUND])
+    for c in frozen.mentors:
+        stream = seat_stream(PROGRAM, c.person, Side.mentor)
+        work.streams[stream] = [SeatsSet(program=PROGRAM, person=c.person, side=Side.mentor, capacity=1)]
+    await solve(ROUND, work)
+    placed = {mentor for mentor, _ in living(work)}
+    published = RoundPublished(program=PROGRAM, round=ROUND, approved=3, rejected=0)
+    await leave_over(published.model_copy(update={"kept": 1}), work)
+    for _ in range(2):
+        await leave_over(published, work)
+    waiting = {c.person: SEAT.fold(work.streams[seat_stream(PROGRAM, c.person, Side.mentor)]) for c in frozen.mentors}
+    assert {person for person, seats in waiting.items() if seats.priority} == waiting.keys() - placed
+    assert all(seats.priority <= 1 for seats in waiting.values())
+    mentors = [c.model_copy(update={"priority": waiting[c.person].priority}) for c in frozen.mentors]
+    again = place(frozen.model_copy(update={"mentors": mentors}))
+    assert {p.mentor for p in again.placed} == waiting.keys() - placed and again.optimal
 
 
 async def test_how_far_it_is_can_be_asked_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
