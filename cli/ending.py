@@ -1,4 +1,4 @@
-"""The screens at the end of the demo: figures, pairs, one trace, lag, and what to try next as whom."""
+"""The screens at the end of the demo: figures, a card, pairs, one trace, lag, and what to try next as whom."""
 
 import time
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.text import Text
 
-from cli import running, traces
+from cli import explained, running, traces
 from cli.health import LAG_COLUMNS, LAG_RIGHT, inboxes, lag_rows
 from cli.screen import out, table
 from local import story
@@ -23,6 +23,7 @@ def collect(told: StackFile, ended: story.Ending) -> dict[str, Any]:
         "program": ended.program,
         "report": ended.report,
         "pairs": ended.journeys,
+        "card": ended.card,
         "trace": {"id": ended.trace, "services": sorted(traces.services(spans)), "spans": len(spans)},
         "lag": inboxes(told),
         "tokens": {role: running.token(told, role) for role in ended.personas},
@@ -39,8 +40,9 @@ def _whole_trace(folder: Path, trace: str) -> list[traces.Span]:
 
 
 def show(told: StackFile, shown: dict[str, Any]) -> None:
-    """Print the five screens."""
+    """Print the six screens."""
     _figures(shown["report"])
+    _card(shown["card"])
     _pairs(shown["pairs"])
     out.print("\n[bold]One command through all four services[/bold] (a mentor leaves)")
     out.print(traces.draw(traces.read(Path(told["spans_dir"]), shown["trace"]["id"])))
@@ -64,6 +66,12 @@ def _figures(report: dict[str, Any]) -> None:
             rows.append((row["label"], *(cells.get(column, "") for column in columns)))
         out.print()
         out.print(table(each["title"], ("", *columns), rows, columns))
+
+
+def _card(card: dict[str, Any]) -> None:
+    out.print("\n[bold]Why this pair[/bold], as the two of it read it")
+    out.print(f"   {card['mentor']} and {card['executive']}", markup=False)
+    explained.show_terms(card["terms"])
 
 
 def _pairs(pairs: list[dict[str, Any]]) -> None:

@@ -104,7 +104,6 @@ def show_pair(why: Json) -> None:
         return
     headlines = {
         "placed": "A pair of this round.",
-        "locked": "No pair: every seat of one of them is for a pair that is locked.",
         "possible": "No pair, but the rules allow it.",
     }
     out.print(headlines[why["answer"]])

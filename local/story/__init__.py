@@ -6,7 +6,7 @@ happens than it tells.
 
 from collections.abc import Awaitable, Callable
 
-from local.story import figures, months, pairing, parting, people
+from local.story import figures, months, pairing, parting, people, reviewing
 from local.story.cast import Cast
 from local.story.ending import Ending, gather
 from local.story.state import Silence, Story, Teller
@@ -26,8 +26,11 @@ async def _gathers(story: Story) -> None:
 
 
 async def _pairs_up(story: Story) -> None:
+    await pairing.arrive(story)
+    await reviewing.foresee(story)
     round_ = await pairing.solve(story)
-    await pairing.consent(story, await pairing.review(story, round_))
+    proposals = await reviewing.explain(story, round_)
+    await pairing.consent(story, await reviewing.review(story, round_, proposals))
 
 
 async def _meets(story: Story) -> None:
@@ -54,7 +57,7 @@ async def _goes_on(story: Story) -> None:
 CHAPTERS: dict[str, tuple[str, Callable[[Story], Awaitable[None]]]] = {
     "opens": ("A coordinator opens a program", _opens),
     "gathers": ("A roster comes in, people are invited and enrol", _gathers),
-    "pairs": ("A round is solved, reviewed and published; both sides consent", _pairs_up),
+    "pairs": ("A round is foreseen, solved, explained, reviewed and published; both sides consent", _pairs_up),
     "meets": ("Months pass: sessions, learning, ideas that become actions", _meets),
     "parts": ("A mentor leaves; the others go on", _parts),
     "reports": ("Pulses, insights, and the figures of the period", _reports),

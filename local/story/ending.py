@@ -11,12 +11,14 @@ from local.story.web import Json
 class Ending:
     """What is left when the story is over.
 
-    `journeys` are as the coordinator's list has them, with both names; `personas` maps a role to a token subject;
-    `private` is every name, address and text that must be in no fact; `trace` is the trace of the mentor's leaving.
+    `card` is why one pair is one, with both names; `journeys` are as the coordinator's list has them; `personas` maps a
+    role to a token subject; `private` is every name, address and text that must be in no fact; `trace` is the trace of
+    the mentor's leaving.
     """
 
     program: str
     report: Json
+    card: Json
     journeys: list[Json]
     lag: dict[str, list[Json]]
     trace: str
@@ -46,6 +48,7 @@ async def gather(story: Story) -> Ending:
     return Ending(
         program=story.program,
         report=story.report,
+        card=story.card,
         journeys=journeys,
         lag=lag,
         trace=story.trace,

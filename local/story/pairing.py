@@ -1,4 +1,4 @@
-"""Third chapter: a round is solved, reviewed and published; the mentor is asked, then the executive; pairs form."""
+"""Third chapter: a round is opened and solved; once it is published the mentor is asked, then the executive."""
 
 from functools import partial
 
@@ -10,10 +10,14 @@ from local.story.web import Json, check, together
 PAIRS = EXECUTIVES - 1
 
 
+async def arrive(story: Story) -> None:
+    """Everything that was declared has arrived: a round takes what it knows."""
+    await story.web.seen(FOUNDER, "matching", story.at("/pairs"), story.enrolled_after)
+
+
 async def solve(story: Story) -> str:
-    """Open a round once everything that was declared has arrived, and wait for its result; answers the round's id."""
+    """Open a round and wait for its result; answers the round's id."""
     web = story.web
-    await web.seen(FOUNDER, "matching", story.at("/pairs"), story.enrolled_after)  # a round takes what has arrived
     opened = await web.post(FOUNDER, "matching", story.at("/rounds"), {"kind": "cohort"})
     path = story.at(f"/rounds/{opened['round']}")
 
@@ -30,34 +34,6 @@ async def solve(story: Story) -> str:
         f"total score {result['total']}, in {result['millis']} ms"
     )
     return str(opened["round"])
-
-
-async def review(story: Story, round_: str) -> list[Json]:
-    """The coordinator locks one proposal, approves the others and lets the result out; answers the proposals."""
-    web, path = story.web, story.at(f"/rounds/{round_}")
-
-    async def all_proposals() -> list[Json] | None:
-        found = await web.items(FOUNDER, "matching", f"{path}/proposals")
-        return found if len(found) == EXECUTIVES else None
-
-    proposals = await web.until(all_proposals, "every proposal can be reviewed")
-    _outside_the_line(story, proposals)
-    sponsor = await web.refused(403, "sponsor", "GET", "matching", f"{path}/proposals")
-    check("detail" in sponsor, "a refusal says why")
-    best = max(proposals, key=lambda item: (item["score"], item["proposal"]))
-    await web.post(FOUNDER, "matching", story.at(f"/proposals/{best['proposal']}/review"), {"verdict": "locked"})
-    await web.post(FOUNDER, "matching", f"{path}/approvals")
-    await web.post(FOUNDER, "matching", f"{path}/publish")
-    story.tell.line("Reviewed: 1 locked, 11 approved; nobody is proposed inside a reporting line. Published.")
-    return proposals
-
-
-def _outside_the_line(story: Story, proposals: list[Json]) -> None:
-    cast = story.cast
-    for item in proposals:
-        mentor, executive = cast.by_person(item["mentor"]), cast.by_person(item["executive"])
-        inside = executive.employee in cast.line(mentor) or mentor.employee in cast.line(executive)
-        check(not inside, f"{mentor.login} and {executive.login} are in one reporting line")
 
 
 async def consent(story: Story, proposals: list[Json]) -> None:
@@ -81,6 +57,17 @@ async def consent(story: Story, proposals: list[Json]) -> None:
     story.pairs.sort(key=lambda pair: pair.executive.login)
     story.tell.line(f"Every mentor said yes, then {PAIRS} executives; one declined: the fact says so, and no side")
     story.tell.line(f"{PAIRS} pairs formed")
+    await why(story, story.pairs[0])
+
+
+async def why(story: Story, pair: Pair) -> None:
+    """Both of a pair read the same card of what they have in common; nobody else does."""
+    path = story.at(f"/pairs/{pair.id}/why")
+    cards = [(await story.web.get(who.login, "matching", path)).body for who in (pair.mentor, pair.executive)]
+    check(cards[0] == cards[1] and cards[0]["score"] > 0, f"the two read {cards}")
+    await story.web.refused(403, story.pairs[1].mentor.login, "GET", "matching", path)
+    story.card = {"pair": pair.id, "mentor": pair.mentor.name, "executive": pair.executive.name, **cards[0]}
+    story.tell.line(f"Why this pair, as both of it read it: {cards[0]['score']:,} points, and what each rests on")
 
 
 async def _both_answer(story: Story, proposal: Json, declining: str) -> None:

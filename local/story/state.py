@@ -58,6 +58,8 @@ class Story:
     gone: list[Member] = field(default_factory=list)
     trace: str = ""
     report: Json = field(default_factory=dict)
+    card: Json = field(default_factory=dict)
+    """Why one of the pairs is one, as the two of it read it, with their names."""
 
     def at(self, path: str) -> str:
         """A path of the program."""

@@ -84,10 +84,10 @@ def can_ask(solution: Solution) -> bool:
 
 
 def objectives(solution: Solution) -> dict[Objective, Figures]:
-    """What each objective gives; the program's own first."""
+    """What the round gives, under the program's objective, and what the others would give, whatever is locked."""
     solved = solution.solved
     goals: list[Goal] = sorted(get_args(Goal), key=lambda goal: goal != solved.problem.goal)
-    others = {goal: solved.instead(solved.problem.with_goal(goal)).result for goal in goals[1:]}
+    others = {goal: solved.instead(solution.free.with_goal(goal)).result for goal in goals[1:]}
     return {Objective(goal): _figures(others.get(goal, solved.result)) for goal in goals}
 
 

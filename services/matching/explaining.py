@@ -70,11 +70,10 @@ class Price(_Told):
 class PairWhy(_Told):
     """Why two are a pair of the round (`placed`), may not be one (`rule`), or could be at a price (`possible`).
 
-    `locked` says that all seats of one of them are for pairs that are locked. `rule` is the first rule that keeps them
-    apart; who may not be placed at all is in `unplaceable`, with the reason.
+    `rule` is the first rule that keeps them apart; who may not be placed at all is in `unplaceable`, with the reason.
     """
 
-    answer: Literal["placed", "possible", "locked", "rule"]
+    answer: Literal["placed", "possible", "rule"]
     mentor: About
     executive: About
     score: int | None = None
@@ -125,9 +124,6 @@ def pair(solution: Solution, mentor: int, executive: int, *, priced: bool = True
     told: dict[str, Any] = {"terms": made, "score": sum(p.points for p in made)}
     if placed:
         return why.model_copy(update={"answer": "placed"} | told)
-    posed = solution.solved.problem
-    if not (posed.able(0)[mentor] and posed.able(1)[executive]):
-        return why.model_copy(update={"answer": "locked"} | told)
     price = _price(solution, mentor, executive) if priced else None
     return why.model_copy(update={"answer": "possible", "price": price} | told)
 
@@ -175,10 +171,9 @@ def terms(cohort: Cohort, scores: Scores, mentor: int, executive: int) -> list[P
 
 
 def _price(solution: Solution, mentor: int, executive: int) -> Price:
-    """What the best answer with this pair loses against the best answer, and whom it places otherwise."""
+    """What the best answer with this pair, whatever is locked, lacks against the round, and who moves for it."""
     solved = solution.solved
-    forced = replace(solved.problem, locked=np.append(solved.problem.locked, [[mentor, executive]], axis=0))
-    other = solved.instead(forced).result
+    other = solved.instead(replace(solution.free, locked=np.array([[mentor, executive]]))).result
     lost: Outcome = outcome(solved.result).less(outcome(other))
     moved = connected(solved.result.pairs, other.pairs, mentor)
     changes = list(_changes(solution, moved, _partners(solved.result.pairs), _partners(other.pairs)))

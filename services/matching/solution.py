@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -14,8 +14,9 @@ from services.matching.arrays import problem
 from services.matching.cohort import Candidate, Cohort
 from services.matching.placing import Placement
 from services.matching.remaining import Left
-from services.matching.solver import TERMS, Certificate, Result
+from services.matching.solver import TERMS, Certificate, Problem, Result
 from services.matching.solver.asking import Solved
+from services.matching.solver.problem import Ints
 from services.matching.solver.scores import Scores
 
 SIDES = (Side.mentor, Side.executive)
@@ -38,19 +39,28 @@ class Solution:
     def kept(cls, cohort: Cohort, placement: Placement) -> Solution:
         """A placement of the cohort as it was kept. Where somebody of it was erased meanwhile, its prices are of other
         people: nothing can be asked of them."""
-        ordered = cohort.in_order()
-        posed, _ = problem(ordered)
+        ordered = placement.revision.of(cohort)
         rows = [{c.person: row for row, c in enumerate(side)} for side in (ordered.mentors, ordered.executives)]
+
+        def here(pairs: Iterable[tuple[str, str]]) -> Ints:
+            found = [[rows[0][m], rows[1][e]] for m, e in pairs if m in rows[0] and e in rows[1]]
+            return np.array(found, dtype=np.int64).reshape(-1, 2)
+
+        posed = replace(problem(ordered)[0], locked=here(placement.revision.locked))
         placed = [p for p in placement.placed if p.mentor in rows[0] and p.executive in rows[1]]
-        pairs = [[rows[0][p.mentor], rows[1][p.executive]] for p in placed]
         points = [[p.terms.get(Term(term), 0) for term in TERMS] for p in placed]
         result = Result(
-            np.array(pairs, dtype=np.int64).reshape(-1, 2),
+            here((p.mentor, p.executive) for p in placed),
             np.array(points, dtype=np.int64).reshape(-1, len(TERMS)),
             sum(p.score for p in placed),
         )
         prices = (np.array(side, dtype=np.int64) for side in (placement.mentor_prices, placement.executive_prices))
         return cls(ordered, Solved(posed, result, Certificate(placement.value, placement.value, *prices)))
+
+    @property
+    def free(self) -> Problem:
+        """The problem without locks: a round that is solved again has everything locked that stood before."""
+        return replace(self.solved.problem, locked=self.solved.problem.locked[:0])
 
     def people(self, side: Side) -> Sequence[Candidate]:
         """Everybody on one side, row by row."""

@@ -145,19 +145,29 @@ def test_a_roster_is_imported_and_its_faults_are_shown(
 
 def test_a_round_goes_from_opening_to_publication(counterpoint: Counterpoint, ending: Ending) -> None:
     program = ("--program", ending.program)
-    opened = json.loads(counterpoint("round", "open", *program, "--json"))["round"]
+    foreseen = json.loads(counterpoint("round", "feasibility", *program, "--json"))
+    assert f"{foreseen['mentors']} mentors" in counterpoint("round", "feasibility", *program)
+    watched = counterpoint("round", "open", "--watch", *program)
+    opened = watched[watched.index("ro_") :].split()[0]
     assert "409" in counterpoint("round", "open", *program, code=FAILED)
-    deadline = time.monotonic() + 20
-    while (found := json.loads(counterpoint("round", "show", opened, *program, "--json")))["state"] != "solved":
-        assert time.monotonic() < deadline, found
+    found = json.loads(counterpoint("round", "show", opened, *program, "--json"))
+    assert (found["state"], found["proposed"]) == ("solved", foreseen["now"]["pairs"])
     assert "Without a partner" in counterpoint("round", "show", opened, *program)
     assert "Proven" in counterpoint("round", "verify", opened, *program)
     proposals = json.loads(counterpoint("round", "proposals", opened, *program, "--json"))
-    assert len(proposals) == found["proposed"] > 0
-    first = proposals[0]["proposal"]
-    assert "rejected" in counterpoint("round", "review", first, "rejected", *program)
-    assert "422" in counterpoint("round", "review", first, "perhaps", *program, code=FAILED)
-    assert json.loads(counterpoint("round", "approve", opened, *program, "--json"))["approved"] == len(proposals) - 1
+    assert len(proposals) == found["proposed"] > 1
+    first, last = proposals[0], proposals[-1]
+    assert "A pair" in counterpoint("round", "explain", opened, first["mentor"], first["executive"], *program)
+    assert "No pair" in counterpoint("round", "explain", opened, first["mentor"], last["executive"], *program)
+    assert first["executive"] in counterpoint("round", "explain", opened, first["mentor"], *program)
+    compared = json.loads(counterpoint("round", "compare", opened, opened, *program, "--json"))
+    assert (len(compared["kept"]), compared["new"], compared["gone"]) == (len(proposals), [], [])
+    assert "422" in counterpoint("round", "review", first["proposal"], "perhaps", *program, code=FAILED)
+    assert "rejected" in counterpoint("round", "review", first["proposal"], "rejected", *program)
+    deadline = time.monotonic() + 60
+    while json.loads(counterpoint("round", "show", opened, *program, "--json"))["certificate"] == found["certificate"]:
+        assert time.monotonic() < deadline
+    counterpoint("round", "approve", opened, *program)
     assert "Published" in counterpoint("round", "publish", opened, *program)
     assert "404" in counterpoint("round", "show", "ro_" + "a" * 26, *program, code=FAILED)
 

@@ -76,7 +76,7 @@ async def explain_round(
 
 @router.get("/programs/{program}/rounds/{round}/objectives")
 async def show_objectives(ctx: Context, program: ProgramId, round: RoundId) -> dict[str, Any]:
-    """What each objective would have given; the program's own is the first."""
+    """What the round gives under the program's objective, the first, and what the others would have given."""
     solution, stamp, whole = await _solution(ctx, program, round)
     if not whole:
         raise Refused("not-reproducible", "somebody whom the round was computed from was erased; open another round")

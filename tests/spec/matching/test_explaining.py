@@ -14,8 +14,8 @@ from services.matching import explaining
 from services.matching.alternatives import feasibility, objectives
 from services.matching.cohort import Cohort
 from services.matching.explaining import PairWhy
-from services.matching.placing import Placement, place
-from services.matching.solution import Solution
+from services.matching.placing import Placement, Revision, place
+from services.matching.solution import SIDES, Solution
 from services.matching.solver import Goal, Problem, solve
 from tests.spec.matching.instances import GOALS, grid, problem
 from tests.spec.matching.people import an_id, candidate, cohort
@@ -84,6 +84,22 @@ def test_a_pair_can_cost_people() -> None:
     executives = [candidate("omar", 5, languages=["fr"]), candidate("pia", 5, languages=["en"])]
     price = explained(cohort(mentors, executives)).price
     assert price is not None and (price.people, price.pairs) == (2, 1)
+
+
+def test_after_a_rejection_the_rest_is_locked_and_still_has_a_price() -> None:
+    """Everything that stood is locked when the round is solved again; a price is asked as if it were not."""
+    mentors = [candidate("ada", 1, offers=["data"]), candidate("ben", 1, offers=["law"]), candidate("cem", 1)]
+    executives = [candidate("omar", 5, seeks=["law"]), candidate("pia", 5, seeks=["data"])]
+    people = cohort(mentors, executives)
+    first = [(p.mentor, p.executive) for p in place(people).placed]
+    assert (BEN, OMAR) in first
+    again = place(people, Revision(locked=[p for p in first if p[0] != BEN], apart=[(BEN, OMAR)]))
+    solution = Solution.kept(people, again)
+    rows = {c.person: row for side in SIDES for row, c in enumerate(solution.people(side))}
+    assert explaining.pair(solution, rows[BEN], rows[OMAR]).rule == "apart"
+    other = explaining.pair(solution, rows[BEN], rows[PIA])
+    assert other.answer == "possible" and other.price is not None and other.price.people == 0
+    assert next(iter(objectives(solution).values())).points == again.total
 
 
 @pytest.mark.parametrize("goal", GOALS)
