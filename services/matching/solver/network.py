@@ -38,14 +38,19 @@ class Side:
 class Network:
     """Rows (ours) and columns (theirs), and the edges known so far, in the order of their ends."""
 
-    def __init__(self, ours: Side, theirs: Side, *, fast: bool) -> None:
+    def __init__(self, ours: Side, theirs: Side, *, fast: bool, barred: tuple[Ints, Ints, Ints]) -> None:
+        """`barred` are rows, columns, and how many pairs of people between them are out of the question."""
         self.ours, self.theirs, self.fast = ours, theirs, fast
+        rows, columns, counts = barred
+        self._barred, self._counts = rows * len(theirs.price) + columns, counts
+        full = counts == ours.people[rows] * theirs.people[columns]
+        self.closed = np.stack([rows[full], columns[full]], axis=1)
         self.tail = self.head = self.gain = self.room = self.flow = np.empty(0, dtype=np.int64)
         self.searches = 0
 
     def add(self, tail: Ints, head: Ints, gain: Ints, flow: Ints | None = None) -> None:
-        """Edges that are not there yet. An edge has room for every two people it joins once."""
-        room = self.ours.people[tail] * self.theirs.people[head]
+        """Edges that are not there yet. An edge has room for every two people it may join, once."""
+        room = self.ours.people[tail] * self.theirs.people[head] - self._between(tail, head)
         new = np.zeros(len(tail), dtype=np.int64) if flow is None else flow
         tail, head = np.concatenate([self.tail, tail]), np.concatenate([self.head, head])
         order = np.lexsort((head, tail))
@@ -53,6 +58,14 @@ class Network:
         self.gain = np.concatenate([self.gain, gain])[order]
         self.room = np.concatenate([self.room, room])[order]
         self.flow = np.concatenate([self.flow, new])[order]
+
+    def _between(self, tail: Ints, head: Ints) -> Ints:
+        """How many pairs of people between these are out of the question."""
+        if not len(self._barred):
+            return np.zeros(len(tail), dtype=np.int64)
+        keys = tail * len(self.theirs.price) + head
+        place = np.minimum(np.searchsorted(self._barred, keys), len(self._barred) - 1)
+        return np.where(self._barred[place] == keys, self._counts[place], 0)
 
     def settle(self, anew: Mask) -> None:
         """Solve, where the rows `anew` are placed from the beginning and what else is placed may move."""

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from services.matching.solver.compiling import COMPILES
+from services.matching.solver.grouping import Groups, barred, handed_out
 from services.matching.solver.network import Network, Side
 from services.matching.solver.pricing import Pricing
 from services.matching.solver.problem import Certificate, Ints, Mask, Problem, Result
 from services.matching.solver.scores import Scores
 from services.matching.solver.warm import Warm, kept, placed
 
-VERSION = (2, 0, 0)
+VERSION = (3, 0, 0)
 """Another answer to the same problem, even an equally good one, is another version."""
 
 KNOWN = 20
@@ -49,8 +50,9 @@ def solve(
         fast = len(problem.mentors) * len(problem.executives) > SMALL
     fast = fast and COMPILES
     order = [_in_order(problem, side) for side in (0, 1)]
-    pricing = Pricing(Scores(_part(problem, order)), problem.gains()[0], known, fast, threads)
-    pairs, prices = _solve_free(problem, order, pricing, warm, watch)
+    how = _How(known, fast, threads, watch)
+    alike = [Groups.alike(problem, k, order[k]) if warm is None else Groups.single(len(order[k])) for k in (0, 1)]
+    pairs, prices = _solve_free(problem, order, (alike[0], alike[1]), how, warm)
     chosen = np.concatenate([problem.locked, np.stack([order[0][pairs[:, 0]], order[1][pairs[:, 1]]], axis=1)])
     a, b = chosen[:, 0], chosen[:, 1]
     ranked = np.lexsort((problem.executives.ids[b], problem.mentors.ids[a]))
@@ -75,33 +77,51 @@ def _in_order(problem: Problem, side: int) -> Ints:
     return able[np.argsort(people.ids[able])]
 
 
+@dataclass(frozen=True)
+class _How:
+    """What the answer does not depend on, and how many executives are known at first."""
+
+    known: int
+    fast: bool
+    threads: int | None
+    watch: Watch | None
+
+
 def _solve_free(
-    problem: Problem, order: list[Ints], pricing: Pricing, warm: Warm | None, watch: Watch | None
+    problem: Problem, order: list[Ints], groups: tuple[Groups, Groups], how: _How, warm: Warm | None
 ) -> tuple[Ints, list[Ints]]:
     """Pairs beside the locked ones and prices, both in the given orders."""
     _, *first = problem.gains()
-    sides = [Side.of(first[k][order[k]], np.ones(len(order[k]), np.int64), problem.seats(k)[order[k]]) for k in (0, 1)]
-    network = Network(sides[0], sides[1], fast=pricing.fast)
+    rows = [order[k][side.first] for k, side in enumerate(groups)]
+    ours, theirs = (
+        Side.of(first[k][rows[k]], side.people, problem.seats(k)[rows[k]] * side.people)
+        for k, side in enumerate(groups)
+    )
     apart = _apart(problem, order)
-    anew = np.ones(len(order[0]), dtype=np.bool_)
+    network = Network(ours, theirs, fast=how.fast, barred=barred(apart, groups))
+    pricing = Pricing(Scores(_part(problem, rows)), problem.gains()[0], how.known, how.fast, how.threads)
+    anew = np.ones(len(ours.price), dtype=np.bool_)
     if warm is None:
-        found = pricing.first(sides[1].price, apart)
+        found = pricing.first(theirs.price, network.closed)
     else:
         anew = _begin(problem, order, network, pricing.scores, warm, apart)
-        found = pricing.near(sides[0].price, sides[1].price, _skip(network, apart))
-        anew[found.rows[found.gains > sides[0].price[found.rows] + sides[1].price[found.columns]]] = True
+        found = pricing.near(ours.price, theirs.price, _skip(network))
+        anew[found.rows[found.gains > ours.price[found.rows] + theirs.price[found.columns]]] = True
     rounds = 0
     while anew.any() or rounds == 0:
         network.add(found.rows, found.columns, found.gains)
         network.settle(anew)
-        found = pricing.better(sides[0].price, sides[1].price, _skip(network, apart))
-        anew = np.zeros(len(order[0]), dtype=np.bool_)
+        found = pricing.better(ours.price, theirs.price, _skip(network))
+        anew = np.zeros(len(ours.price), dtype=np.bool_)
         anew[found.rows] = True
         rounds += 1
-        if watch:
-            watch(Progress(rounds, network.searches, len(found.rows)))
+        if how.watch:
+            how.watch(Progress(rounds, network.searches, len(found.rows)))
     used = network.flow > 0
-    return np.stack([network.tail[used], network.head[used]], axis=1), [sides[0].price, sides[1].price]
+    pairs = handed_out(network.tail[used], network.head[used], network.flow[used], groups, apart)
+    if pairs is None:  # those who are kept apart are too many to be served in groups
+        return _solve_free(problem, order, (Groups.single(len(order[0])), Groups.single(len(order[1]))), how, warm)
+    return pairs, [ours.price[groups[0].of], theirs.price[groups[1].of]]
 
 
 def _begin(problem: Problem, order: list[Ints], network: Network, scores: Scores, warm: Warm, apart: Ints) -> Mask:
@@ -117,10 +137,10 @@ def _begin(problem: Problem, order: list[Ints], network: Network, scores: Scores
     return np.isin(np.arange(len(order[0])), network.tail[loose])
 
 
-def _skip(network: Network, apart: Ints) -> Ints:
+def _skip(network: Network) -> Ints:
     """The pairs that pricing need not find: out of the question, or in use."""
     used = network.flow > 0
-    return np.concatenate([apart, np.stack([network.tail[used], network.head[used]], axis=1)])
+    return np.concatenate([network.closed, np.stack([network.tail[used], network.head[used]], axis=1)])
 
 
 def _part(problem: Problem, order: list[Ints]) -> Problem:

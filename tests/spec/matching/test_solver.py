@@ -32,6 +32,7 @@ def answer(posed: Problem, **how: Any) -> tuple[Result, Certificate]:
     return result, certificate
 
 
+@pytest.mark.guarantee("running")
 @settings(max_examples=250, deadline=None)
 @for_all(problems())
 def test_no_choice_is_better(posed: Problem) -> None:
@@ -41,6 +42,7 @@ def test_no_choice_is_better(posed: Problem) -> None:
         assert answer(posed)[1].value == by_flow(posed)
 
 
+@pytest.mark.guarantee("running")
 @settings(max_examples=40, deadline=None)
 @for_all(st.integers(0, 2**32), st.integers(1, 40), st.integers(1, 40), st.sampled_from(GOALS), st.integers(1, 30))
 def test_one_seat_each_is_what_an_assignment_gives(
@@ -70,6 +72,7 @@ def permuted(posed: Problem, seed: int) -> tuple[Problem, list[Any]]:
     return Problem(*sides, posed.rules, posed.goal, moved(posed.apart), moved(posed.locked)), order
 
 
+@pytest.mark.guarantee("running")
 @settings(max_examples=60, deadline=None)
 @for_all(problems(most=15), st.integers(0, 99))
 def test_the_answer_is_the_same_in_any_order_of_rows(posed: Problem, seed: int) -> None:
@@ -91,6 +94,7 @@ def same(one: tuple[Result, Certificate], other: tuple[Result, Certificate]) -> 
     )
 
 
+@pytest.mark.guarantee("running")
 @settings(max_examples=60, deadline=None)
 @for_all(problems(most=15), st.sampled_from([1, 4]))
 @example(problem(3, 150, 60, "most_people"), 1)
@@ -126,6 +130,38 @@ def test_who_was_left_over_goes_first() -> None:
         given = replace(ours, priority=np.array([first == 0, first == 1], dtype=np.int64))
         posed = Problem(given, theirs, Rules(posed.rules.weights, 2, 45, 60))
         assert answer(posed)[0].pairs.tolist() == [[first, 0]]
+
+
+@pytest.mark.guarantee("running")
+@settings(max_examples=60, deadline=None)
+@for_all(st.integers(0, 2**32), st.integers(1, 9), st.integers(1, 9), st.sampled_from(GOALS), st.integers(1, 3))
+def test_of_people_who_are_alike_everybody_is_kept_apart_from_whom_they_must(
+    seed: int, mentors: int, executives: int, goal: Goal, kinds: int
+) -> None:
+    """Groups with seats, locks and exclusions that touch some of their people only."""
+    posed = problem(seed, mentors, executives, goal, kinds=kinds)
+    rng = np.random.default_rng(seed)
+    apart = np.argwhere(rng.random((mentors, executives)) < rng.choice([0.0, 0.3, 0.7]))
+    posed = replace(posed, apart=apart)
+    assert answer(posed)[1].value == by_flow(posed)
+
+
+@pytest.mark.guarantee("running")
+def test_where_groups_cannot_be_served_everybody_is_looked_at() -> None:
+    """Two alike on each side, and one of them must not meet either of the others."""
+    posed = problem(1, 2, 2, "most_people", seats=1, kinds=1)
+    words = {"languages": 7, "offers": 1, "seeks": 1}
+    side = {name: np.full((2, 1), word, np.uint64) for name, word in words.items()}
+    free = np.full((2, 2, 11), 2**64 - 1, np.uint64)
+    alike: dict[str, Any] = side | {"free": free, "seats": np.ones(2, np.int64), "placeable": np.ones(2, np.bool_)}
+    alike |= {"paired": np.zeros(2, np.bool_), "priority": np.zeros(2, np.int64)}
+    ours = replace(posed.mentors, **alike, level=np.ones(2, np.int64))
+    theirs = replace(posed.executives, **alike, level=np.full(2, 9))
+    for apart, pairs in (([[0, 0], [0, 1]], 1), ([[0, 0], [1, 1]], 2), ([], 2)):
+        rules = Rules(posed.rules.weights, 2, 45, 60)
+        given = Problem(ours, theirs, rules, apart=np.array(apart, dtype=np.int64).reshape(-1, 2))
+        assert len(answer(given)[0].pairs) == pairs
+        assert answer(given)[1].value == by_flow(given)
 
 
 def test_all_alike_and_one_seat_too_few() -> None:
