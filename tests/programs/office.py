@@ -45,6 +45,10 @@ class Office:
         found = await self.web.items(FOUNDER, "matching", self.story.at(f"/rounds/{self.round}/proposals"))
         return [p for p in found if all(p[name] == value for name, value in fields.items())]
 
+    async def standing(self) -> list[Json]:
+        """The proposals that the round's result is made of."""
+        return [p for p in await self.proposals(state="proposed") if p["verdict"] not in ("rejected", "swapped")]
+
     async def get(self, path: str) -> Any:
         return await self.web.get(FOUNDER, "matching", self.story.at(path))
 

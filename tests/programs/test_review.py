@@ -21,6 +21,7 @@ async def _reviewed(office: Office) -> None:
     one, two, three, four = sorted(found, key=lambda p: str(p["proposal"]))
     await _swap(office, one, two)
     await _pick(office, three, four)
+    await _reject(office)
     await _publish(office)
 
 
@@ -52,18 +53,33 @@ async def _pick(office: Office, three: Json, four: Json) -> None:
     price = (await office.get(f"{path}?mentor={pair['mentor']}&executive={pair['executive']}")).body
     assert {p["proposal"] for p in price["before"]} == {three["proposal"], four["proposal"]}
     [new] = (await office.post(path, pair))["proposals"]
-    standing = [p for p in await office.proposals(state="proposed") if p["verdict"] != "swapped"]
-    assert new in {p["proposal"] for p in standing}
+    standing = await office.standing()
+    assert new in {p["proposal"] for p in standing} and len(standing) == PEOPLE, "the other two are placed anew"
     people = [p[side] for p in standing for side in ("mentor", "executive")]
     assert len(people) == len(set(people)), "somebody is proposed twice"
+
+
+async def _reject(office: Office) -> None:
+    """The round goes on without the pair, keeps all others, and takes it back where it is picked."""
+    path = f"/rounds/{office.round}"
+    before = await office.standing()
+    gone = min(before, key=lambda p: str(p["proposal"]))
+    assert (await office.post(f"/proposals/{gone['proposal']}/review", {"verdict": "rejected"}))["resolving"]
+    await office.until(lambda found: found["proposed"] == len(before) - 1)
+    pairs = {p["proposal"] for p in before}
+    assert {p["proposal"] for p in await office.standing()} == pairs - {gone["proposal"]}
+    assert (await office.get(f"{path}/verification"))["wrong"] == []
+    await office.post(f"{path}/pairs", {side: gone[side] for side in ("mentor", "executive")})
+    await office.until(lambda found: found["proposed"] == len(before))
+    assert {p["proposal"] for p in await office.standing()} == pairs
+    assert (await office.get(f"{path}/verification"))["wrong"] == []
 
 
 async def _publish(office: Office) -> None:
     """Locked pairs are published, what has no verdict stays; then the coordinator approves and publishes the rest."""
     path = f"/rounds/{office.round}"
-    await office.web.settled()
-    standing = [p for p in await office.proposals(state="proposed") if p["verdict"] in ("locked", None)]
-    first, *others = sorted(standing, key=lambda p: str(p["proposal"]))
+    first, *others = sorted(await office.standing(), key=lambda p: str(p["proposal"]))
+    await office.post(f"/proposals/{first['proposal']}/review", {"verdict": "locked"})
     for other in others:
         await office.post(f"/proposals/{other['proposal']}/review", {"verdict": "unlocked"})
     assert await office.refused(f"{path}/publish", {}) == "undecided"

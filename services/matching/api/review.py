@@ -11,6 +11,7 @@ from chassis.running.http import Body, Context, Ctx, Response
 from contracts.matching import Verdict
 from contracts.types import PersonId, ProgramId, ProposalId, RoundId, Side
 from services.matching.api.common import proposal_of, round_of
+from services.matching.claim import void
 from services.matching.cohort import Cohort
 from services.matching.forming import proposal_id
 from services.matching.freezing import INPUT, promised_seats
@@ -174,7 +175,8 @@ def _counts(scores: dict[tuple[str, str], int]) -> dict[str, int]:
 
 async def _made(ctx: Ctx, program: str, round: Round, change: Change, status: int = 200) -> Response:
     change.allowed()
-    outcome = await ctx.run(*change.commands(program, round.round, round.rules_version))
+    commands = change.commands(program, round.round, round.rules_version)
+    outcome = await ctx.run(*commands, also=[void(ctx, program, round.round)])  # whoever solves it begins again
     pairs = [(c.mentor.person, c.executive.person) for c in change.come]
     proposals = [proposal_id(round.round, *pair) for pair in pairs]
     return ctx.answer(outcome, status, proposals=proposals)

@@ -7,9 +7,10 @@ from typing import Any, Literal
 
 from fastapi import APIRouter
 
-from chassis.deciding.commands import Outcome
+from chassis.deciding.commands import Outcome, Stale
 from chassis.deciding.decider import On, Refused
 from chassis.running.http import Body, Context, Response
+from chassis.running.problems import later
 from contracts.fact import Fact
 from contracts.matching import RoundKind, RoundPublished, Verdict
 from contracts.types import ProgramId, ProposalId, RoundId
@@ -146,6 +147,9 @@ async def publish_round(ctx: Context, program: ProgramId, round: RoundId, body: 
     # What was approved is written with the fact: what is approved a moment later waits for the next publication.
     listed = ctx.documents.put(PUBLISHED, program, round, {"asked": [*await asked_of(ctx, program, round), *approved]})
     expect = None if state.state == "published" else version
-    outcome = await ctx.run(On(ROUND, stream, command, expect), also=[listed, void(ctx, program, round)])
+    try:
+        outcome = await ctx.run(On(ROUND, stream, command, expect), also=[listed, void(ctx, program, round)])
+    except Stale:
+        raise later("conflict", "the round was solved again at this moment; look at it, and publish again") from None
     said = next((f for f in outcome.facts if isinstance(f, RoundPublished)), None)
     return ctx.answer(outcome, round=round, published=said.approved if said else 0, kept=(said and said.kept) or 0)
