@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
 
 from chassis.deciding.decider import On
 from chassis.deciding.documents import Documents
@@ -11,7 +12,7 @@ from contracts.enrollment import Consent, Rules
 from contracts.matching import RoundPublished
 from contracts.types import Side
 from services.matching.asking import lapse, rules_of
-from services.matching.proposal import PROPOSAL, AskConsent
+from services.matching.proposal import PROPOSAL, REPLACED, AskConsent, Proposal
 
 PUBLISHED = "round-published"
 """The kind of document that lists the proposals of a round that were published, by the round's id."""
@@ -26,6 +27,12 @@ async def asked_of(keeps: _Keeps, program: str, round: str) -> list[str]:
     """The proposals of a round that were published so far."""
     kept = await keeps.documents.get(PUBLISHED, program, round)
     return list(kept["asked"]) if kept else []
+
+
+def unsettled(proposals: Iterable[Proposal], result: Mapping[str, Any]) -> bool:
+    """Whether a pair was turned down that the kept result does not know of: the round is about to be solved again."""
+    known = {(mentor, executive) for mentor, executive in result.get("revision", {}).get("apart", ())}
+    return any(p.verdict in REPLACED and (p.mentor, p.executive) not in known for p in proposals)
 
 
 def first_side(rules: Rules) -> Side:

@@ -21,7 +21,7 @@ from services.matching.erasure import CUT, RESULT
 from services.matching.freezing import INPUT, REPAIRED, freeze
 from services.matching.placing import Placement, check
 from services.matching.proposal import APPROVING, PROPOSAL, REPLACED, ReviewProposal
-from services.matching.publishing import PUBLISHED, asked_of
+from services.matching.publishing import PUBLISHED, asked_of, unsettled
 from services.matching.round import ROUND, OpenRound, PublishRound
 from services.matching.solver import VERSION
 from services.matching.solving import CHUNK
@@ -135,13 +135,19 @@ async def publish_round(ctx: Context, program: ProgramId, round: RoundId, body: 
     """Ask the people of what is approved. Answers how many proposals were `published` in all, and how many `kept`."""
     state, version = await round_of(ctx, program, round)
     of_round = [p for _, p in await ctx.scan(PROPOSAL, program) if p.round == round and p.state == "proposed"]
+    rest = body.rest if body else None
+    result = await ctx.documents.get(RESULT, program, round) or {}
+    if rest is None and state.state == "solved" and unsettled(of_round, result):
+        raise Refused(
+            "being-solved", "the round is solved again without what you rejected; wait for it, or publish with `rest`"
+        )
     verdicts = {p.proposal: p.verdict for p in of_round}
     approved = [proposal for proposal, verdict in verdicts.items() if verdict in APPROVING]
     command = PublishRound(
         approved=len(approved),
         rejected=sum(verdict in REPLACED for verdict in verdicts.values()),
         undecided=sum(verdict is None for verdict in verdicts.values()),
-        rest=body.rest if body else None,
+        rest=rest,
     )
     stream = ROUND.stream(program, round)
     # What was approved is written with the fact: what is approved a moment later waits for the next publication.

@@ -41,7 +41,8 @@ from contracts.scheduling import JourneyCompleted
 from contracts.types import Side
 from services.matching import solving, tasks
 from services.matching.freezing import INPUT
-from services.matching.publishing import PUBLISHED
+from services.matching.proposal import Proposal
+from services.matching.publishing import PUBLISHED, unsettled
 from services.matching.seat import seat_stream
 from tests.spec.matching import people
 from tests.spec.matching.people import (
@@ -262,6 +263,15 @@ async def test_publishing_a_part_asks_for_what_was_approved_then_and_leaves_the_
     await tasks.ask_consent(RoundPublished(program=PROGRAM, round=ROUND, approved=2, rejected=1), as_work(work))
     last = [work.streams[f"{PROGRAM}/proposal/{id}"][-1] for id in ids[1:]]
     assert [type(fact) for fact in last] == [ConsentAsked, PairDeclined, PairDeclined]
+
+
+def test_a_round_is_unsettled_until_its_result_knows_what_was_turned_down() -> None:
+    pair = {"mentor": ADA, "executive": OMAR}
+    for verdict in (Verdict.rejected, Verdict.swapped):
+        gone = [Proposal(**pair, verdict=verdict), Proposal(mentor=OMAR, executive=ADA, verdict=Verdict.locked)]
+        assert unsettled(gone, {}) and unsettled(gone, {"revision": {"apart": [[OMAR, ADA]]}})
+        assert not unsettled(gone, {"revision": {"apart": [[OMAR, ADA], [ADA, OMAR]]}})
+    assert not unsettled([Proposal(**pair, verdict=Verdict.approved), Proposal(**pair)], {})
 
 
 async def test_publishing_waits_for_the_rules() -> None:
