@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test nightly revert-tests chaos check bench catalog lock compose-smoke k8s-check down clean
+.PHONY: help setup demo test nightly revert-tests chaos check bench catalog lock compose-smoke k8s-check k8s-scan down clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -66,6 +66,7 @@ catalog: $(READY) ## write the generated documents again
 
 lock: $(READY) ## lock the requirements again, with hashes
 	@$(COMPILE) --extra matching --extra cli --group dev --group local pyproject.toml -o requirements/dev.txt
+	@echo checkov | $(COMPILE) - -o requirements/scan.txt
 	@for each in $(SERVICES); do \
 	  extra=; if grep -q "^$$each = \[" pyproject.toml; then extra="--extra $$each"; fi; \
 	  $(COMPILE) $$extra pyproject.toml -o requirements/$$each.txt; done
@@ -75,6 +76,11 @@ compose-smoke: $(READY) ## build the images and run the story against docker com
 
 k8s-check: $(READY) ## give the manifests to the cluster of the current kubeconfig, and take them away again
 	@$(BIN)/python -m tests.deploy.cluster
+
+k8s-scan: $(READY) ## what checkov has against the production manifests
+	@rendered=$$(mktemp -d); trap 'rm -rf "$$rendered"' EXIT; kubectl kustomize deploy/k8s/overlays/prod > "$$rendered/prod.yaml"; \
+	$(BIN)/uv run --quiet --no-project --isolated --python $(BIN)/python --with-requirements requirements/scan.txt \
+	  checkov --file "$$rendered/prod.yaml" --framework kubernetes --compact --quiet --skip-download
 
 down: ## stop what this checkout started and remove its data
 	@if [ -x $(BIN)/counterpoint ]; then $(BIN)/counterpoint down; fi

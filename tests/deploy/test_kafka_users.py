@@ -37,7 +37,7 @@ from local.broker import Kafka
 from local.processes import free_ports, stop
 from local.tokens import AUDIENCE, ISSUER, jwks_file
 from local.topics import SERVICES, topic_configs
-from tests.deploy.manifests import of_kind, rendered
+from tests.deploy.manifests import VERSIONS, misfits, of_kind, rendered
 from tests.infrastructure import Infra
 from tests.integration.kit import until
 
@@ -91,6 +91,17 @@ def test_a_user_may_what_its_service_does_and_nothing_else(name: str) -> None:
         assert rule["resource"]["patternType"] == "prefix"
         given[rule["resource"]["type"]][rule["resource"]["name"]] = rule["operations"]
     assert given == {"topic": own["topic"] | others, "group": own["group"]}
+
+
+def test_a_subscriber_may_read_what_is_public_and_nothing_else() -> None:
+    objects = rendered("../examples/subscriber")
+    assert [misfit for version in VERSIONS for misfit in misfits(objects, version)] == []
+    (user,) = objects
+    may = {
+        (r["resource"]["type"], r["resource"]["name"], *r["operations"]) for r in user["spec"]["authorization"]["acls"]
+    }
+    public = {("topic", f"counterpoint.{name}.events", "Read") for name in SERVICES}
+    assert may == public | {("group", "subscriber.", "Read")}
 
 
 def test_the_topics_are_those_of_the_code_and_keep_what_they_must() -> None:
