@@ -17,6 +17,7 @@ rounds = typer.Typer(
 )
 
 RoundId = Annotated[str, typer.Argument(help="The round's id (ro_…).")]
+Kind = Annotated[str, typer.Option(help="cohort, newcomers (who never had a pair) or repair (who have none any more).")]
 LOOK = 0.2
 
 
@@ -43,12 +44,12 @@ def _items(program: str | None, path: str) -> list[Json]:
 
 
 @rounds.command("feasibility")
-def feasibility(program: Program = None, json: AsJson = False) -> None:
+def feasibility(kind: Kind = "cohort", program: Program = None, json: AsJson = False) -> None:
     """Before a round: what it would give, whom no round can place and why, and what each rule costs."""
-    found = _read(program, "/feasibility", limit="200")
+    found = _read(program, "/feasibility", kind=kind, limit="200")
     people, after = found["items"], found["next"]
     while after is not None:
-        page = _read(program, "/feasibility", limit="200", after=after)
+        page = _read(program, "/feasibility", kind=kind, limit="200", after=after)
         people, after = people + page["items"], page["next"]
     if json:
         as_json({**found, "items": people, "next": None})
@@ -74,7 +75,7 @@ def _weaker(weaker: Json) -> str:
 
 @rounds.command("open")
 def open_round(
-    kind: Annotated[str, typer.Option(help="cohort, newcomers or repair.")] = "cohort",
+    kind: Kind = "cohort",
     watch: Annotated[bool, typer.Option("--watch", help="Stay until it is solved.")] = False,
     program: Program = None,
     json: AsJson = False,
@@ -128,8 +129,11 @@ def _step(found: Json) -> str:
     if found["state"] != "opened":
         counts = f"{found['proposed']:,} pairs, {found['total']:,} points, in {found['millis']:,} ms"
         return f"{found['state']}: {counts}" + (", proven" if found["optimal"] else "")
-    progress = found.get("progress") or {}
-    return " ".join(str(value) for name, value in progress.items() if value is not None) or "opened"
+    progress = found.get("progress")
+    if not progress:
+        return "opened"
+    share = "" if progress["percent"] is None else f" {progress['percent']}%"
+    return f"{progress['phase']} {progress['done']}" + (f" of {progress['total']}{share}" if progress["total"] else "")
 
 
 @rounds.command("show")

@@ -6,9 +6,11 @@ from itertools import combinations
 from local.story.cast import FOUNDER
 from local.story.people import EXECUTIVES
 from local.story.state import Story
-from local.story.web import Json, StoryFailed, check
+from local.story.web import Json, check, together
 
 GONE = ("rejected", "swapped")
+TRIED = 5
+"""Of so many proposals every two are asked whether they may exchange their partners."""
 
 
 async def foresee(story: Story) -> None:
@@ -47,7 +49,7 @@ async def explain(story: Story, round_: str) -> list[Json]:
     check(why["answer"] == "placed", f"the best pair is {why['answer']}")
     check(sum(term["points"] for term in why["terms"]) == best["score"], "the points of a pair are not its score")
     told = ", ".join(f"{term['term']} {term['points']:,}" for term in why["terms"] if term["points"])
-    story.tell.line(f"Why the best pair: {told}; of 10,000 in all")
+    story.tell.line(f"Why the best pair: {told}; {best['score']:,} of 10,000")
     for item in proposals:
         other = await _pair(story, path, best["mentor"], item["executive"])
         if other["answer"] == "possible":
@@ -119,15 +121,19 @@ async def _reject(story: Story, round_: str, rejected: Json) -> list[Json]:
 
 
 async def _swap(story: Story, round_: str, proposals: list[Json]) -> tuple[list[Json], int]:
-    """Two pairs that may exchange their partners do; its price is told before."""
+    """Of a few pairs the two that lose least by it exchange their partners; the price is told before."""
     path = story.at(f"/rounds/{round_}/swaps")
-    for one, other in combinations(proposals, 2):
+
+    async def price(one: Json, other: Json) -> tuple[int, Json] | None:
         pair = {"first": one["proposal"], "second": other["proposal"]}
-        priced = await story.web.get(FOUNDER, "matching", f"{path}?first={pair['first']}&second={pair['second']}")
-        if all(each["allowed"] for each in priced["after"]):
-            await story.web.post(FOUNDER, "matching", path, pair)
-            return await _solved_again(story, round_, *pair.values()), int(priced["points"])
-    raise StoryFailed("no two pairs may exchange their partners")
+        told = await story.web.get(FOUNDER, "matching", f"{path}?first={pair['first']}&second={pair['second']}")
+        return (int(told["points"]), pair) if all(each["allowed"] for each in told["after"]) else None
+
+    priced = await together(price(*two) for two in combinations(proposals[:TRIED], 2))
+    points, pair = max((found for found in priced if found), key=lambda found: found[0], default=(0, {}))
+    check(bool(pair), "no two pairs may exchange their partners")
+    await story.web.post(FOUNDER, "matching", path, pair)
+    return await _solved_again(story, round_, *pair.values()), points
 
 
 async def _solved_again(story: Story, round_: str, *gone: str) -> list[Json]:

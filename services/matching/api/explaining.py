@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 
 from chassis.deciding.decider import Refused
 from chassis.running.http import Context, Ctx, Problem
 from chassis.running.problems import later
+from contracts.matching import RoundKind
 from contracts.profiles import Profile, profile_key
 from contracts.types import PairId, PersonId, ProgramId, ProposalId, RoundId, Side
 from services.matching import explaining
@@ -39,12 +40,17 @@ _ANSWERS: Shelf[Any] = Shelf(256)
 
 @router.get("/programs/{program}/feasibility")
 async def show_feasibility(
-    ctx: Context, program: ProgramId, after: Beyond = None, limit: Limit = 100
+    ctx: Context,
+    program: ProgramId,
+    kind: Literal["cohort", "newcomers", "repair"] = "cohort",
+    after: Beyond = None,
+    limit: Limit = 100,
 ) -> dict[str, Any]:
-    """What a round would give that is opened now, what each rule costs, and page by page who cannot be placed."""
-    cohort = await freeze(ctx, program)
+    """What a round of a kind would give that is opened now, what each rule costs, and page by page who cannot be
+    placed."""
+    cohort = await freeze(ctx, program, RoundKind(kind))
     stamp = await asyncio.to_thread(cohort.digest)
-    found = await _FORESEEN.get((program,), stamp, _ready(partial(feasibility, cohort)))
+    found = await _FORESEEN.get((program, kind), stamp, _ready(partial(feasibility, cohort)))
     told = found.model_dump(mode="json", exclude={"unplaceable"})
     return told | _page(found.unplaceable, after, limit)
 

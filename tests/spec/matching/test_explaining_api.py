@@ -136,7 +136,7 @@ async def everything(ctx: Any, round: str) -> str:
     answers: list[Any] = [await explain(ctx, round), await api.show_objectives(ctx, PROGRAM, round)]
     answers += [await explain_person(ctx, round, who) for who in (*MENTORS, *EXECUTIVES)]
     answers += [await explain(ctx, round, m, e) for m in MENTORS for e in EXECUTIVES]
-    answers.append(await api.show_feasibility(ctx, PROGRAM, None, 200))
+    answers.append(await api.show_feasibility(ctx, PROGRAM, "cohort", None, 200))
     return json.dumps(answers)
 
 
