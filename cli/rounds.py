@@ -210,9 +210,16 @@ def compare(
 
 
 @rounds.command("verify")
-def verify(round_id: RoundId, program: Program = None, json: AsJson = False) -> None:
+def verify(
+    round_id: RoundId,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="Compute it again as well, and compare byte for byte.")
+    ] = False,
+    program: Program = None,
+    json: AsJson = False,
+) -> None:
     """Check that a round's result is what it says and that nothing better exists; fails where it is not."""
-    found = _read(program, f"/rounds/{round_id}/verification")
+    found = _read(program, f"/rounds/{round_id}/verification", replay=str(replay).lower())
     if json:
         as_json(found)
     elif found["proven"]:

@@ -16,13 +16,15 @@ from typing import Any
 from chassis.deciding.decider import Aggregate, On, S
 from chassis.deciding.journal import LARGEST_COMMIT, UNKNOWN_BODY, Commit, Event, Journal, Meta
 from chassis.deciding.memory import Head, Memory
-from chassis.running.mongo import Database, DuplicateKeyError, Session, is_transient
+from chassis.running.mongo import Database, DuplicateKeyError, Session, WriteFailed, is_transient
 from chassis.running.telemetry import METRICS
 from contracts.catalog import Catalog
 from contracts.fact import Fact
 from contracts.streams import Audience, parts
 
 ATTEMPTS = 5
+FEW = 8
+"""Streams of one command whose commits are inserted one by one; of more, all in one round trip."""
 PATIENCE = 0.2
 """Seconds that a write waits behind another's before it is asked whether that one still lives."""
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
@@ -140,7 +142,7 @@ class Commands:
         for attempt in range(ATTEMPTS):
             try:
                 return await self._attempt(origin, on, also)
-            except DuplicateKeyError:
+            except (DuplicateKeyError, WriteFailed):
                 METRICS.conflicts.add(1)
             except Exception as error:
                 if not is_transient(error):
@@ -213,8 +215,11 @@ class Commands:
                 return repeated
             now = self.now()
             every = [made for o in on if (made := self._decided(origin, o, self._head(o, found), now))]
-            for made in every:
-                await self.journal.append(made.commit, pending=made.pending, session=session)
+            if len(every) > FEW:
+                await self.journal.append_all(((made.commit, made.pending) for made in every), session)
+            else:
+                for made in every:
+                    await self.journal.append(made.commit, pending=made.pending, session=session)
             if every:
                 for write in also:
                     await write(session)

@@ -156,3 +156,9 @@ class Journal:
     async def append(self, commit: Commit, *, pending: bool, session: Session | None = None) -> None:
         """Insert one commit. Raises `DuplicateKeyError` where the version or the command is there already."""
         await self._collection.insert_one(commit.document(pending=pending), session=session)
+
+    async def append_all(self, commits: Iterable[tuple[Commit, bool]], session: Session) -> None:
+        """Insert many commits, each with whether it is pending, in one round trip. Raises `WriteFailed` where a version
+        or a command is there already."""
+        documents = [commit.document(pending=pending) for commit, pending in commits]
+        await self._database.insert(COLLECTION, documents, session)

@@ -37,7 +37,8 @@ class View(Generic[R]):
     """A plural noun: what we keep of each stream of one category.
 
     `fold(row, fact, at)` answers the next row; it is called for the facts in `hears` only and sees them in stream
-    order. `indexes` are fields of the row that queries filter or sort by.
+    order. `indexes` are fields of the row that queries filter or sort by; two with a comma between them, the first to
+    filter and the second to sort by.
     """
 
     name: str
@@ -96,12 +97,12 @@ class Views:
         """Create the indexes: the scope comes first in each, and the `_id` last, by which every list is sorted."""
         models = [
             IndexModel(
-                [("scope", ASCENDING), ("view", ASCENDING), (f"doc.{field}", ASCENDING), ("_id", ASCENDING)],
-                name=f"{view.name} by {field}",
+                [(key, ASCENDING) for key in ("scope", "view", *(f"doc.{f}" for f in fields.split(",")), "_id")],
+                name=f"{view.name} by {fields}",
                 partialFilterExpression={"view": view.name},
             )
             for view in self._views.values()
-            for field in view.indexes
+            for fields in view.indexes
         ]
         models.append(IndexModel([("scope", ASCENDING), ("view", ASCENDING), ("_id", ASCENDING)], name="rows"))
         models.append(
@@ -140,6 +141,34 @@ class Views:
     ) -> list[Found[R]]:
         """Rows of one scope whose fields match `where` (MongoDB's operators), by stream; `after` continues a page."""
         docs = await self._query(view.name, scope, where, limit, after)
+        return [Found(d["_id"], d["v"], view.row.model_validate(d["doc"]), d.get("parked") is not None) for d in docs]
+
+    async def sorted(
+        self,
+        view: View[R],
+        scope: str,
+        where: Mapping[str, Any],
+        by: str,
+        *,
+        limit: int,
+        down: bool = False,
+        after: tuple[Any, str] | None = None,
+    ) -> list[Found[R]]:
+        """A page of rows in the order of a field, rows of one value by stream; `after` is the value and the stream of
+        the last row of the page before. There must be an index of what `where` names, and then `by`."""
+        way, beyond = (-1, "$lt") if down else (1, "$gt")
+        index = f"{view.name} by {','.join([*where, by])}"
+        order = [(f"doc.{by}", way), ("_id", way)]
+        query: Document = {"scope": scope, "view": view.name} | {
+            f"doc.{field}": value for field, value in where.items()
+        }
+        docs: list[Document] = []
+        if after is not None:
+            same = query | {f"doc.{by}": after[0], "_id": {beyond: after[1]}}
+            docs = await self._documents.find(same).hint(index).sort(order).limit(limit).to_list(None)
+            query[f"doc.{by}"] = {beyond: after[0]}
+        if len(docs) < limit:
+            docs += await self._documents.find(query).hint(index).sort(order).limit(limit - len(docs)).to_list(None)
         return [Found(d["_id"], d["v"], view.row.model_validate(d["doc"]), d.get("parked") is not None) for d in docs]
 
     async def find_latest(

@@ -148,6 +148,12 @@ def check(cohort: Cohort, placement: Placement) -> list[str]:
     return wrong
 
 
+def replayed(cohort: Cohort, placement: Placement) -> list[str]:
+    """What is not the same when it is computed again; of an earlier version of the solver it may be another result."""
+    again = place(cohort, placement.revision)
+    return [] if dict(again) == dict(placement) else ["computed again, the result is another"]
+
+
 def _table(rows: list[list[int]], width: int) -> Ints:
     return np.array(rows, dtype=np.int64).reshape(-1, width)
 

@@ -123,7 +123,7 @@ PROPOSALS = View(
     ProposalRow,
     _proposal,
     frozenset({PairProposed, ProposalReviewed, ConsentAsked, ConsentGiven, PairDeclined}),
-    indexes=("round", "mentor", "executive"),
+    indexes=("round", "mentor", "executive", "round,score", "round,mentor", "round,executive"),
 )
 PAIRS = View(
     "pairs",

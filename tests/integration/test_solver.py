@@ -37,6 +37,7 @@ from services.matching.proposal import PROPOSAL, Proposal, ReviewProposal
 from services.matching.round import ROUND, AbandonRound, OpenRound, Round
 from services.matching.service import SERVICE
 from services.matching.solver import VERSION
+from services.matching.views import PROPOSALS
 from tests.infrastructure import Database, Infra
 from tests.integration.kit import until
 from tests.integration.solver import FOLDER
@@ -148,6 +149,28 @@ class Rounds:
     async def proposals(self, main: Runtime) -> dict[str, Proposal]:
         return dict(await main.commands.scan(PROPOSAL, self.program))
 
+    async def pages(self, main: Runtime, round: str) -> int:
+        """How many proposals the pages of every order have: each the same ones, in their order."""
+        read = main.inbox.reader
+        await until(lambda: self._listed(main, round), 60)
+        names = {f.stream for f in await read.find(PROPOSALS, self.program, {"round": round})}
+        for by, down in (("score", False), ("score", True), ("mentor", False), ("executive", True)):
+            found: list[Any] = []
+            while True:
+                after = (getattr(found[-1].row, by), found[-1].stream) if found else None
+                page = await read.sorted(PROPOSALS, self.program, {"round": round}, by, limit=7, down=down, after=after)
+                if not page:
+                    break
+                found += page
+            keys = [(getattr(f.row, by), f.stream) for f in found]
+            assert (
+                keys == sorted(keys, reverse=down) and {f.stream for f in found} == names and len(found) == len(names)
+            )
+        return len(names)
+
+    async def _listed(self, main: Runtime, round: str) -> bool:
+        return len(await main.inbox.reader.find(PROPOSALS, self.program, {"round": round})) == PEOPLE
+
     async def facts(self, main: Runtime) -> Counter[str]:
         """How often each kind of fact was said in the program."""
         which = {"stream": {"$regex": f"^{self.program}/"}}
@@ -189,6 +212,7 @@ async def test_a_killed_solver_is_replaced_and_everything_is_written_once(rounds
         await child.wait()
         await enter(rounds.running(Role.solver))
         state = await rounds.solved(main, round)
+        assert await rounds.pages(main, round) == PEOPLE
         assert (state.proposed, state.optimal) == (PEOPLE, True) and await rounds.proven(main, round) == []
         assert await rounds.facts(main) == {"RoundOpened": 1, "RoundSolved": 1, "PairProposed": PEOPLE}
 

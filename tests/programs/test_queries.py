@@ -177,8 +177,11 @@ def test_every_index_of_a_view_is_asked_for(services: House, shapes: dict[Shape,
     """An index for a question that nobody asks costs every fact that is heard."""
     asked, made = set(), set()
     for shape, samples in shapes.items():
+        if _plain(shape.collection) != "views":
+            continue
         filter = samples[0].filter
         fields = [name.removeprefix("doc.") for name in filter if name.startswith("doc.")]
+        fields += [",".join([*fields, name.removeprefix("doc.")]) for name in shape.sort if name.startswith("doc.")]
         asked |= {(shape.database, f"{filter['view']} by {field}") for field in fields}
     with services.root() as client:
         for service in SERVICES:

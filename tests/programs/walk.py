@@ -64,6 +64,10 @@ QUERIES: dict[str, dict[str, str]] = {
 """What a question has to name besides its path: the kind of thing by the parameter. The first there is is named."""
 
 
+SORTS = {"list_proposals": ("proposal", "-score", "mentor", "executive")}
+"""The orders that a list can be asked for in."""
+
+
 @dataclass(frozen=True)
 class Operation:
     """One operation of one service; `needs` are the parameters of its path other than the program."""
@@ -88,6 +92,8 @@ class Operation:
         for chosen in itertools.product(*(things[name] for name in self.needs)):
             path = self.path.format(program=program, **dict(zip(self.needs, chosen, strict=True)))
             yield path + query
+            if self.method == "GET":
+                yield from (f"{path}?sort={sort}" for sort in SORTS.get(self.name, ()))
 
 
 class Caller:

@@ -19,7 +19,7 @@ from services.matching.claim import progress, void
 from services.matching.cohort import Cohort
 from services.matching.erasure import CUT, RESULT
 from services.matching.freezing import INPUT, REPAIRED, freeze
-from services.matching.placing import Placement, check
+from services.matching.placing import Placement, check, replayed
 from services.matching.proposal import APPROVING, PROPOSAL, REPLACED, ReviewProposal
 from services.matching.publishing import PUBLISHED, asked_of, unsettled
 from services.matching.round import ROUND, OpenRound, PublishRound
@@ -80,7 +80,7 @@ async def show_round(ctx: Context, program: ProgramId, round: RoundId) -> Respon
 
 
 @router.get("/programs/{program}/rounds/{round}/verification")
-async def verify_round(ctx: Context, program: ProgramId, round: RoundId) -> dict[str, Any]:
+async def verify_round(ctx: Context, program: ProgramId, round: RoundId, replay: bool = False) -> dict[str, Any]:
     """Check the kept result against the kept input and the facts: `wrong` is empty where nothing better exists."""
     state, _ = await round_of(ctx, program, round)
     kept = [await ctx.documents.get(kind, program, round) for kind in (INPUT, RESULT)]
@@ -92,16 +92,35 @@ async def verify_round(ctx: Context, program: ProgramId, round: RoundId) -> dict
     wrong = await asyncio.to_thread(check, cohort, placement)
     if (cohort.digest(), placement.certificate) != (state.input, state.certificate):
         wrong.append("the facts of this round are about another input or another result")
+    if replay and not wrong:
+        wrong = await asyncio.to_thread(replayed, cohort, placement)
     return {"round": round, "proven": not wrong, "wrong": wrong}
+
+
+Order = Literal["proposal", "score", "-score", "mentor", "executive"]
 
 
 @router.get("/programs/{program}/rounds/{round}/proposals")
 async def list_proposals(
-    ctx: Context, program: ProgramId, round: RoundId, after: ProposalId | None = None, limit: Limit = 100
+    ctx: Context,
+    program: ProgramId,
+    round: RoundId,
+    after: ProposalId | None = None,
+    sort: Order = "proposal",
+    limit: Limit = 100,
 ) -> dict[str, Any]:
+    """A page of the round's proposals, those turned down too; `-score` begins with the best."""
     await round_of(ctx, program, round)
     beyond = PROPOSAL.stream(program, after) if after else None
-    found = await ctx.views.find(PROPOSALS, program, {"round": round}, limit=limit + 1, after=beyond)
+    if sort == "proposal":
+        found = await ctx.views.find(PROPOSALS, program, {"round": round}, limit=limit + 1, after=beyond)
+    else:
+        by, last = sort.removeprefix("-"), await ctx.views.get(PROPOSALS, beyond) if beyond else None
+        place = (getattr(last, by), beyond) if last and beyond else None
+        down = sort.startswith("-")
+        found = await ctx.views.sorted(
+            PROPOSALS, program, {"round": round}, by, limit=limit + 1, down=down, after=place
+        )
     shown = {"proposal", "mentor", "executive", "score", "terms", "verdict", "state"}
     return page([f.row.model_dump(mode="json", include=shown) for f in found], "proposal", limit)
 

@@ -114,6 +114,11 @@ async def test_a_rejected_pair_is_replaced_and_everything_else_is_kept() -> None
     after = living(work)
     assert proven(work) == [] and after.keys() - before.keys() == {(first[0], second[1]), (second[0], first[1])}
     assert all(after[pair] == before[pair] for pair in rest)
+    # Also where something better has become possible.
+    unsay(work, first, second)
+    judge(work, rest[0], Verdict.rejected)
+    await solve(ROUND, work)
+    assert proven(work) == [] and after.keys() - living(work).keys() == {rest[0]}
 
 
 async def test_many_rejections_are_one_solution_and_without_any_nothing_is_said() -> None:
@@ -169,9 +174,7 @@ async def test_a_lock_of_the_last_moment_is_kept(monkeypatch: pytest.MonkeyPatch
     await solve(ROUND, work)
     crossed = (first[0], second[1])
     # What was rejected is wanted again, so that the crossed pairs would fall out.
-    for pair in (first, second):
-        old = next(s for s, f in work.streams.items() if isinstance(f[0], PairProposed) and _pair(f[0]) == pair)
-        del work.streams[old]
+    unsay(work, first, second)
     work.streams[STREAM].append(SolutionOrdered(program=PROGRAM, round=ROUND))
     meanwhile(monkeypatch, lambda: judge(work, crossed, Verdict.locked))
     with pytest.raises(NotYet):
@@ -179,6 +182,13 @@ async def test_a_lock_of_the_last_moment_is_kept(monkeypatch: pytest.MonkeyPatch
     monkeypatch.undo()
     await solve(ROUND, work)
     assert crossed in living(work) and proven(work) == []
+
+
+def unsay(work: Any, *pairs: Pair) -> None:
+    """As if these pairs had never been proposed, nor turned down."""
+    for pair in pairs:
+        said = [s for s, f in work.streams.items() if isinstance(f[0], PairProposed)]
+        del work.streams[next(s for s in said if _pair(work.streams[s][0]) == pair)]
 
 
 def _pair(fact: PairProposed) -> Pair:
