@@ -157,8 +157,8 @@ async def publish_round(ctx: Context, program: ProgramId, round: RoundId, body: 
     rest = body.rest if body else None
     result = await ctx.documents.get(RESULT, program, round) or {}
     if rest is None and state.state == "solved" and unsettled(of_round, result):
-        raise Refused(
-            "being-solved", "the round is solved again without what you rejected; wait for it, or publish with `rest`"
+        raise later(
+            "being-solved", "the round is solved again without what you rejected; wait a moment, or publish with `rest`"
         )
     verdicts = {p.proposal: p.verdict for p in of_round}
     approved = [proposal for proposal, verdict in verdicts.items() if verdict in APPROVING]
