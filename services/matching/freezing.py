@@ -88,9 +88,15 @@ def _of_kind(kind: RoundKind, candidates: list[Candidate], paired_once: set[str]
 
 
 def _excluded(known: _Known, mentors: list[Candidate], executives: list[Candidate]) -> list[tuple[str, str]]:
-    """Pairs of whom one excludes the other, of people who are there only: no more is kept than the round needs."""
-    here = {c.person for c in mentors}, {c.person for c in executives}
-    return [pair for pair in kept_apart(known.seats.items()) if pair[0] in here[0] and pair[1] in here[1]]
+    """Pairs of whom one excludes the other and whom no line keeps apart anyhow, of people who are there: no more is
+    kept than the round needs, and where it changes nothing the digest of the input does not tell it either."""
+    lines = [{c.person: c.line for c in side} for side in (mentors, executives)]
+    return [
+        (mentor, executive)
+        for mentor, executive in kept_apart(known.seats.items())
+        if mentor in lines[0] and executive in lines[1]
+        if executive not in lines[0][mentor] and mentor not in lines[1][executive]
+    ]
 
 
 def promised_seats(proposals: list[Proposal]) -> Counter[tuple[str, Side]]:

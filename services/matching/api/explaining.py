@@ -13,16 +13,16 @@ from chassis.deciding.decider import Refused
 from chassis.running.http import Context, Ctx, Problem
 from chassis.running.problems import later
 from contracts.matching import RoundKind
-from contracts.profiles import Profile, profile_key
+from contracts.profiles import profile_key
 from contracts.types import PairId, PersonId, ProgramId, ProposalId, RoundId, Side
 from services.matching import explaining
 from services.matching.alternatives import Feasibility, can_ask, feasibility, objectives
 from services.matching.api.common import Limit, page, proposal_of, round_of
 from services.matching.api.shelf import Shelf
-from services.matching.cohort import Candidate, Cohort
+from services.matching.cohort import Cohort
 from services.matching.erasure import CUT, RESULT
 from services.matching.explaining import PairWhy
-from services.matching.freezing import INPUT, freeze
+from services.matching.freezing import INPUT, candidate, freeze
 from services.matching.pair import PAIR
 from services.matching.placing import Placement
 from services.matching.solution import SIDES, Solution
@@ -173,7 +173,7 @@ async def _card(ctx: Ctx, program: str, mentor: str, executive: str) -> dict[str
     profiles = [await ctx.views.latest(PROFILES, profile_key(program, who)) for who in (mentor, executive)]
     if row is None or not all(profile and profile.sides for profile in profiles):
         raise later("catching-up", "one of the two is not fully known here yet; try again in a moment")
-    ours, theirs = (_candidate(profile) for profile in profiles if profile)
+    ours, theirs = (candidate(profile, 1, False, True, "") for profile in profiles if profile)
     two = Cohort(
         program=program,
         rules=row.rules,
@@ -186,8 +186,3 @@ async def _card(ctx: Ctx, program: str, mentor: str, executive: str) -> dict[str
     )
     made = explaining.card(two)
     return {"score": sum(p.points for p in made), "terms": [p.model_dump(mode="json") for p in made]}
-
-
-def _candidate(profile: Profile) -> Candidate:
-    known = profile.model_dump(include=Candidate.model_fields.keys() & Profile.model_fields.keys() - {"zone"})
-    return Candidate(**known, zone=profile.zone or "UTC", seats=1, paired=False, charter=True, after="")

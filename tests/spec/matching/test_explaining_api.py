@@ -165,6 +165,14 @@ async def test_where_another_rule_keeps_two_apart_an_exclusion_changes_no_byte(
 
 
 @pytest.mark.guarantee("people")
+@pytest.mark.parametrize("other", [{ADA: {"line": [OMAR]}}, {OMAR: {"line": [ADA]}}], ids=["mentor's", "executive's"])
+async def test_where_a_line_keeps_two_apart_a_rounds_digests_are_those_without_the_exclusion(other: Many) -> None:
+    frozen: list[Cohort] = [await freeze(program(other, who), PROGRAM) for who in ({}, {ADA: OMAR})]  # type: ignore[arg-type]
+    assert frozen[0].digest() == frozen[1].digest()
+    assert place(frozen[0]).certificate == place(frozen[1]).certificate
+
+
+@pytest.mark.guarantee("people")
 @pytest.mark.parametrize("who", [ADA, OMAR], ids=["by the mentor", "by the executive"])
 async def test_an_exclusion_reads_like_a_reporting_line(who: str, request: pytest.FixtureRequest) -> None:
     """They do not want each other, or one is above the other: what is asked of the two is answered alike."""
