@@ -9,7 +9,7 @@ from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, for_code
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from chassis.distributing.access import client
 from contracts.streams import topic_of
@@ -79,8 +79,8 @@ async def make(bootstrap: str, facts: Mapping[str, int | None], state: Iterable[
         made = []
         for topic in sorted({*facts, *state} - there):
             how = _STATE if topic in state else _DEMANDED
-            await create(bootstrap, topic, facts.get(topic) or partitions, how)
-            made.append(topic)
+            if await create(bootstrap, topic, facts.get(topic) or partitions, how):
+                made.append(topic)
         await verify(bootstrap, facts)
         if state:
             answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, t) for t in state])
@@ -118,19 +118,24 @@ class Broker:
                 await admin.close()
 
 
-async def create(bootstrap: str, topic: str, partitions: int, config: Mapping[str, str] = _DEMANDED) -> None:
-    """Create a topic, by default one of facts, with the broker's default of replicas; wait until it can be used."""
+async def create(bootstrap: str, topic: str, partitions: int, config: Mapping[str, str] = _DEMANDED) -> bool:
+    """Create a topic, by default one of facts, with the broker's default of replicas; wait until it can be used.
+
+    False where there is one of that name already, which is left as it is.
+    """
     admin = AIOKafkaAdminClient(**client(bootstrap))
     await admin.start()
     try:
         answer: Any = await admin.create_topics([NewTopic(topic, partitions, -1, {}, dict(config))])
-        for _, code, *rest in answer.topic_errors:
-            if code:
-                raise WrongTopic(f"{topic} cannot be created: {rest[0] if rest else for_code(code).__name__}")
+        ((_, code, *rest),) = answer.topic_errors
+        exists = bool(code) and for_code(code) is TopicAlreadyExistsError
+        if code and not exists:
+            raise WrongTopic(f"{topic} cannot be created: {rest[0] if rest else for_code(code).__name__}")
         for _ in range(_LOOKS):  # the brokers tell each other a moment later
             (found,) = await admin.describe_topics([topic])
-            if len(led := found["partitions"]) == partitions and all(p["leader"] >= 0 for p in led):
-                return
+            led = [p for p in found["partitions"] if p["leader"] >= 0]
+            if led and len(led) == (len(found["partitions"]) if exists else partitions):
+                return not exists
             await asyncio.sleep(0.1)
     finally:
         await admin.close()
