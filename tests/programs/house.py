@@ -32,7 +32,7 @@ from local.tokens import AUDIENCE, ISSUER, jwks_file
 from local.topics import PARTITIONS, SERVICES, create_topics
 from tests.programs.asked import Asked
 
-FOUNDERS = frozenset(f"founder-{letter}" for letter in "abcd")
+FOUNDERS = frozenset(f"founder-{letter}" for letter in "abcde")
 ANSWERED_BY_TWO = ("matching", "scheduling")
 """Services with a second process, so that callers meet who share no memory."""
 PATIENCE = 120.0
