@@ -8,7 +8,18 @@ from pydantic import Field
 
 from contracts.fact import Fact, Value
 from contracts.streams import Audience, Category
-from contracts.types import ContentId, Date, Digest, ImportId, InvitationId, PersonId, ProgramId, Side, Word
+from contracts.types import (
+    ContentId,
+    Date,
+    Digest,
+    ImportId,
+    InvitationId,
+    PauseId,
+    PersonId,
+    ProgramId,
+    Side,
+    Word,
+)
 
 PROGRAM = Category("program", "enrollment", Audience.public)
 ROLE = Category("role", "enrollment", Audience.internal)
@@ -246,6 +257,75 @@ class AvailabilityDeclared(Fact, of=PARTICIPATION):
     profile_rev: Rev
     minutes_week: int = Field(ge=0, le=7 * 24 * 60)
     longest_minutes: int = Field(ge=0, le=24 * 60, description="Length of the longest window.")
+
+
+class CapacityDeclared(Fact, of=PARTICIPATION):
+    """A participant said in how many pairs they want to be at a time. Fewer than they are in ends none."""
+
+    program: ProgramId
+    person: PersonId
+    side: Side
+    capacity: Capacity
+
+
+class ProfileField(Word):
+    """What of a participant's profile may change."""
+
+    level = "level"
+    function = "function"
+    site = "site"
+    zone = "zone"
+    languages = "languages"
+    topics = "topics"
+    """Themes offered and sought."""
+    line = "line"
+    channels = "channels"
+    unknown = "unknown"
+
+
+class ProfileRevised(Fact, of=PARTICIPATION):
+    """Something else holds of a participant, as they or a roster said; what it is now is in the profile."""
+
+    program: ProgramId
+    person: PersonId
+    profile_rev: Rev
+    changed: list[ProfileField] = Field(min_length=1)
+
+
+class PauseArranged(Fact, of=PARTICIPATION):
+    """A participant will be away: no session is proposed for that time. They do not leave, and say no reason."""
+
+    program: ProgramId
+    person: PersonId
+    pause: PauseId
+    starts: Date
+    until: Date | None = Field(None, description="The day they are back, where they know it.")
+
+
+class PauseCalledOff(Fact, of=PARTICIPATION):
+    """A pause is not taken, or ends earlier than was said."""
+
+    program: ProgramId
+    person: PersonId
+    pause: PauseId
+
+
+class ParticipationPaused(Fact, of=PARTICIPATION):
+    """A pause has begun: every clock of this participant stops."""
+
+    program: ProgramId
+    person: PersonId
+    pause: PauseId
+    until: Date | None = None
+
+
+class ParticipationResumed(Fact, of=PARTICIPATION):
+    """A pause is over. Where another one goes on, the participant is still away."""
+
+    program: ProgramId
+    person: PersonId
+    pause: PauseId
+    effective: Date
 
 
 class ParticipantWithdrawn(Fact, of=PARTICIPATION):

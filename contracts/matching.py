@@ -10,6 +10,7 @@ from contracts.enrollment import Count, Objective, Rev, Term
 from contracts.fact import Fact
 from contracts.streams import Audience, Category
 from contracts.types import (
+    Date,
     Digest,
     Instant,
     PairId,
@@ -25,6 +26,7 @@ from contracts.types import (
 ROUND = Category("round", "matching", Audience.internal)
 PROPOSAL = Category("proposal", "matching", Audience.internal)
 PAIR = Category("pair", "matching", Audience.public)
+CHECK = Category("check", "matching", Audience.internal)
 SEAT = Category("seat", "matching", Audience.sealed)
 ERASURE = Category("matching-erasure", "matching", Audience.public, orgwide=True)
 
@@ -212,6 +214,50 @@ class PairReleased(Fact, of=PAIR):
     cause: ReleaseCause
 
 
+class PairPaused(Fact, of=PAIR):
+    """One of the two is away: every clock of the pair stands still. Said once, however many pauses overlap."""
+
+    program: ProgramId
+    pair: PairId
+    until: Date | None = None
+
+
+class PairResumed(Fact, of=PAIR):
+    """Neither of the two is away any more."""
+
+    program: ProgramId
+    pair: PairId
+
+
+class PairRule(Word):
+    """A hard rule that a living pair can come to break."""
+
+    line = "line"
+    """One is in the other's reporting line, or a line is incomplete."""
+    level = "level"
+    language = "language"
+    overlap = "overlap"
+    place = "place"
+    """The same function or site, where the program wants others."""
+    unknown = "unknown"
+
+
+class PairFlagged(Fact, of=CHECK):
+    """A living pair breaks a rule since something about one of the two has changed. It goes on."""
+
+    program: ProgramId
+    pair: PairId
+    rule: PairRule
+
+
+class PairCleared(Fact, of=CHECK):
+    """A living pair keeps a rule again."""
+
+    program: ProgramId
+    pair: PairId
+    rule: PairRule
+
+
 class SeatsSet(Fact, of=SEAT):
     """How many living pairs a person may be in; 0 once they have left."""
 
@@ -219,6 +265,7 @@ class SeatsSet(Fact, of=SEAT):
     person: PersonId
     side: Side
     capacity: int = Field(ge=0, le=3)
+    paused: bool | None = Field(None, description="True while they are away: no pair can form.")
 
 
 class SeatTaken(Fact, of=SEAT):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import singledispatch
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -12,13 +12,23 @@ from chassis.deciding.decider import Aggregate, Command, Refused, State, Unhandl
 from contracts import enrollment
 from contracts.enrollment import (
     AvailabilityDeclared,
+    CapacityDeclared,
     CharterAccepted,
     ExecutiveEnrolled,
     MentorEnrolled,
     ParticipantWithdrawn,
+    ParticipationPaused,
+    ParticipationResumed,
+    PauseArranged,
+    PauseCalledOff,
+    ProfileField,
+    ProfileRevised,
 )
 from contracts.fact import Fact
-from contracts.types import PersonId, ProgramId, Side
+from contracts.types import Date, PauseId, PersonId, ProgramId, Side
+
+MOST_PAUSES = 10
+"""Pauses of one person that are not over, at a time."""
 
 
 class Enrol(Command):
@@ -48,6 +58,52 @@ class DeclareAvailability(Command):
     longest_minutes: int
 
 
+class DeclareCapacity(Command):
+    """Say in how many pairs one wants to be on a side. `most` is what the program's rules allow there."""
+
+    side: Side
+    capacity: int
+    most: int
+
+
+class ReviseProfile(Command):
+    """Something else holds of the person; it is in the profile at `profile_rev`."""
+
+    profile_rev: int
+    changed: tuple[ProfileField, ...]
+
+
+class ArrangePause(Command):
+    """Be away from `starts`, and back on `until` where that is known. `today` is where the person is."""
+
+    pause: PauseId
+    starts: Date
+    until: Date | None
+    today: Date
+
+
+class CallOffPause(Command):
+    """Not be away, or be back already."""
+
+    pause: PauseId
+    today: Date
+
+
+class KeepPause(Command):
+    """Say that a pause has begun, or is over, where its day has come."""
+
+    pause: PauseId
+    today: Date
+
+
+class Pause(State):
+    """One pause that is not over."""
+
+    starts: Date
+    until: Date | None
+    begun: bool = False
+
+
 class Withdraw(Command):
     """Leave. It needs nothing and no reason."""
 
@@ -61,6 +117,7 @@ class Participation(State):
     sides: dict[Side, int] = Field(default_factory=dict)
     charter_version: int = 0
     declared: bool = False
+    pauses: dict[str, Pause] = Field(default_factory=dict)
 
 
 @singledispatch
@@ -113,6 +170,67 @@ def _(command: Withdraw, participation: Participation, now: datetime) -> list[Fa
     return [ParticipantWithdrawn(program=participation.program, person=participation.person, effective=now.date())]
 
 
+@decide.register
+def _(command: DeclareCapacity, participation: Participation, now: datetime) -> list[Fact]:
+    _must_be_enrolled(participation)
+    if command.side not in participation.sides:
+        raise Refused("not-on-this-side", f"you do not take part as {command.side}; enrol first", pointer="/side")
+    if not 1 <= command.capacity <= command.most:
+        raise Refused("over-capacity", f"this program allows at most {command.most} at a time", pointer="/capacity")
+    if participation.sides[command.side] == command.capacity:
+        return []
+    return [CapacityDeclared(**_who(participation), **command.model_dump(include={"side", "capacity"}))]
+
+
+@decide.register
+def _(command: ReviseProfile, participation: Participation, now: datetime) -> list[Fact]:
+    if participation.state != "enrolled":
+        return []
+    return [ProfileRevised(**_who(participation), profile_rev=command.profile_rev, changed=list(command.changed))]
+
+
+@decide.register
+def _(command: ArrangePause, participation: Participation, now: datetime) -> list[Fact]:
+    _must_be_enrolled(participation)
+    if command.pause in participation.pauses:
+        return []
+    if command.starts < command.today:
+        raise Refused("in-the-past", "a pause begins today at the earliest", pointer="/starts")
+    if command.until is not None and command.until <= command.starts:
+        raise Refused("no-time", "you are back on a day after the one it begins on", pointer="/until")
+    if len(participation.pauses) >= MOST_PAUSES:
+        raise Refused("too-many", f"{MOST_PAUSES} pauses are arranged already; call one of them off")
+    whose = {**_who(participation), "pause": command.pause, "until": command.until}
+    arranged = PauseArranged(starts=command.starts, **whose)
+    return [arranged, ParticipationPaused(**whose)] if command.starts == command.today else [arranged]
+
+
+@decide.register
+def _(command: CallOffPause, participation: Participation, now: datetime) -> list[Fact]:
+    pause = participation.pauses.get(command.pause)
+    if pause is None:
+        return []
+    which = {**_who(participation), "pause": command.pause}
+    over = ParticipationResumed(**which, effective=command.today)
+    return [PauseCalledOff(**which), over] if pause.begun else [PauseCalledOff(**which)]
+
+
+@decide.register
+def _(command: KeepPause, participation: Participation, now: datetime) -> list[Fact]:
+    pause = participation.pauses.get(command.pause)
+    if pause is None or participation.state != "enrolled" or command.today < pause.starts:
+        return []
+    which = {**_who(participation), "pause": command.pause}
+    said: list[Fact] = [] if pause.begun else [ParticipationPaused(**which, until=pause.until)]
+    if pause.until is not None and command.today >= pause.until:
+        said.append(ParticipationResumed(**which, effective=pause.until))
+    return said
+
+
+def _who(participation: Participation) -> dict[str, Any]:
+    return {"program": participation.program, "person": participation.person}
+
+
 def _must_be_enrolled(participation: Participation) -> None:
     if participation.state != "enrolled":
         raise Refused("not-enrolled", "you do not take part in this program; enrol first")
@@ -134,9 +252,26 @@ def evolve(participation: Participation, fact: Fact) -> Participation:
             return participation.model_copy(update={"charter_version": fact.charter_version})
         case AvailabilityDeclared():
             return participation.model_copy(update={"declared": True})
+        case CapacityDeclared():
+            return participation.model_copy(update={"sides": {**participation.sides, fact.side: fact.capacity}})
+        case PauseArranged():
+            return _with_pause(participation, fact.pause, Pause(starts=fact.starts, until=fact.until))
+        case ParticipationPaused():
+            pause = participation.pauses[fact.pause]
+            return _with_pause(participation, fact.pause, pause.model_copy(update={"begun": True}))
+        case ParticipationResumed():
+            return _with_pause(participation, fact.pause, None)
+        case PauseCalledOff():
+            pause = participation.pauses[fact.pause]
+            return participation if pause.begun else _with_pause(participation, fact.pause, None)
         case ParticipantWithdrawn():
             return participation.model_copy(update={"state": "left"})
     return participation
+
+
+def _with_pause(participation: Participation, id: str, pause: Pause | None) -> Participation:
+    pauses = {k: v for k, v in participation.pauses.items() if k != id} | ({id: pause} if pause else {})
+    return participation.model_copy(update={"pauses": pauses})
 
 
 PARTICIPATION = Aggregate(enrollment.PARTICIPATION, Participation(), decide, evolve)

@@ -4,8 +4,8 @@ from chassis.receiving.tasks import Tasks
 from chassis.running.service import Service
 from contracts.all import CATALOG
 from contracts.profiles import PEOPLE, PROFILES, REFERENCE
+from services.enrollment import erasing, pausing
 from services.enrollment.api import router
-from services.enrollment.erasing import TASKS
 from services.enrollment.policy import POLICY
 from services.enrollment.views import DIRECTORY, STATES, VIEWS
 
@@ -14,7 +14,7 @@ SERVICE = Service(
     catalog=CATALOG,
     views=VIEWS,
     states=STATES,
-    tasks=Tasks(TASKS),
+    tasks=Tasks([*erasing.TASKS, *pausing.TASKS]),
     router=router,
     policy=POLICY,
     directory=DIRECTORY,

@@ -15,6 +15,7 @@ from chassis.receiving.views import LARGEST_PAGE
 from chassis.running.http import Body, Context, Ctx, Problem, Response
 from contracts.insights import Period, PulseKind, ReportKind
 from contracts.types import Date, ProgramId, ReportId, Side, Tag
+from services.insights.api_attention import router as attention
 from services.insights.erasure import speaker, voice
 from services.insights.gathering import REPORTS, gather, stored, taxonomy
 from services.insights.health import Health, health
@@ -24,7 +25,7 @@ from services.insights.report import ALREADY_PUBLISHED, SERIES, PublishReport, r
 from services.insights.theme import SPOKEN, PublishTheme
 from services.insights.views import PROGRAMS
 
-router = APIRouter()
+router = APIRouter(routes=[*attention.routes])
 SEALED = Outcome()
 """What is answered after a sealed fact: nobody can wait for its effects, and its place in a stream tells too much."""
 

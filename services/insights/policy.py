@@ -8,6 +8,7 @@ POLICY: Policy = {
     "give_pulse": frozenset({"mentor", "executive"}),
     "raise_insight": frozenset({"mentor", "executive"}),
     "publish_report": frozenset({"coordinator"}),
+    "pairs_needing_attention": frozenset({"coordinator"}),
     "list_reports": frozenset({"coordinator", "sponsor"}),
     "read_report": frozenset({"coordinator", "sponsor"}),
 }

@@ -161,6 +161,8 @@ class Pair(Row):
     formed: date | None = None
     released: date | None = None
     completed: bool = False
+    paused: date | None = None
+    resumed: date | None = None
 
 
 def fold_pair(row: Pair, fact: Fact, at: datetime) -> Pair:
@@ -170,7 +172,35 @@ def fold_pair(row: Pair, fact: Fact, at: datetime) -> Pair:
             return Pair(pair=fact.pair, mentor=fact.mentor, executive=fact.executive, formed=at.date())
         case matching.PairReleased():
             completed = fact.cause is matching.ReleaseCause.completed
-            return row.model_copy(update={"released": at.date(), "completed": completed})
+            return row.model_copy(update={"released": at.date(), "completed": completed, "paused": None})
+        case matching.PairPaused():
+            return row.model_copy(update={"paused": at.date()})
+        case matching.PairResumed():
+            return row.model_copy(update={"paused": None, "resumed": at.date()})
+    return row
+
+
+class Flag(Value):
+    """A rule that a living pair breaks, since a day."""
+
+    rule: matching.PairRule
+    since: date
+
+
+class Check(Row):
+    """What a living pair is flagged for."""
+
+    pair: str = ""
+    flags: tuple[Flag, ...] = ()
+
+
+def fold_check(row: Check, fact: Fact, at: datetime) -> Check:
+    """A pair's flags after one more fact."""
+    match fact:
+        case matching.PairFlagged():
+            return Check(pair=fact.pair, flags=(*row.flags, Flag(rule=fact.rule, since=at.date())))
+        case matching.PairCleared():
+            return Check(pair=fact.pair, flags=tuple(flag for flag in row.flags if flag.rule is not fact.rule))
     return row
 
 

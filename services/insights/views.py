@@ -58,7 +58,16 @@ PROPOSALS = View(
         }
     ),
 )
-PAIRS = View("pairs", matching.PAIR, rows.Pair, rows.fold_pair, frozenset({matching.PairFormed, matching.PairReleased}))
+PAIRS = View(
+    "pairs",
+    matching.PAIR,
+    rows.Pair,
+    rows.fold_pair,
+    frozenset({matching.PairFormed, matching.PairPaused, matching.PairResumed, matching.PairReleased}),
+)
+CHECKS = View(
+    "checks", matching.CHECK, rows.Check, rows.fold_check, frozenset({matching.PairFlagged, matching.PairCleared})
+)
 JOURNEYS = View(
     "journeys",
     scheduling.JOURNEY,
@@ -109,6 +118,7 @@ VIEWS: tuple[View[Any], ...] = (
     ROUNDS,
     PROPOSALS,
     PAIRS,
+    CHECKS,
     JOURNEYS,
     SESSIONS,
     LEARNINGS,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from chassis.deciding.commands import derived_id
 from chassis.deciding.decider import On
@@ -23,9 +23,11 @@ def pair_id(program: str, mentor: str, executive: str) -> str:
     return derived_id("pa", program, mentor, executive)
 
 
-def form(proposal: Proposal, mentor_rev: int, executive_rev: int, now: datetime) -> tuple[On, ...]:
-    """The side that is asked last says yes, and the pair forms. Refused as `seat-taken`, `ineligible` or `declined`
-    (one of the two does not want the other), or all of it happens."""
+def form(
+    proposal: Proposal, mentor_rev: int, executive_rev: int, now: datetime, stood_still: timedelta = timedelta()
+) -> tuple[On, ...]:
+    """The side that is asked last says yes, and the pair forms. Refused as `seat-taken`, `ineligible`, `paused` or
+    `declined` (one of the two does not want the other), or all of it happens."""
     p = proposal
     pair = pair_id(p.program, p.mentor, p.executive)
     command = FormPair(
@@ -39,7 +41,7 @@ def form(proposal: Proposal, mentor_rev: int, executive_rev: int, now: datetime)
         mentor_rev=mentor_rev,
         executive_rev=executive_rev,
     )
-    answer = AnswerConsent(side=p.last, yes=True, lapses=now)
+    answer = AnswerConsent(side=p.last, yes=True, lapses=now, stood_still=stood_still)
     return (
         On(PROPOSAL, PROPOSAL.stream(p.program, p.proposal), answer),
         On(PAIR, PAIR.stream(p.program, pair), command),

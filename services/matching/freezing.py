@@ -54,7 +54,9 @@ async def freeze(ctx: Ctx, program: str, kind: RoundKind = RoundKind.cohort) -> 
         promised=promised_seats(proposals),
     )
     pairs = [(p.mentor, p.executive) for _, p in await ctx.scan(PAIR, program)]
-    people = [p for p in await ctx.views.find(PARTICIPATIONS, program, limit=EVERYBODY) if not p.row.left]
+    people = [
+        p for p in await ctx.views.find(PARTICIPATIONS, program, limit=EVERYBODY) if not p.row.left and not p.row.away
+    ]
     mentors, executives = (
         _of_kind(kind, _candidates(program, people, side, known), {pair[k] for pair in pairs})
         for k, side in enumerate((Side.mentor, Side.executive))

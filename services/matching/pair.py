@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from functools import singledispatch
 from typing import Any, Literal, TypeVar
 
 from chassis.deciding.decider import Aggregate, Command, Refused, State
 from contracts.fact import Fact
 from contracts.matching import PAIR as CATEGORY
-from contracts.matching import PairFormed, PairReleased, ReleaseCause
+from contracts.matching import PairFormed, PairPaused, PairReleased, PairResumed, ReleaseCause
 from contracts.types import Instant
 
 
@@ -33,6 +33,16 @@ class ReleasePair(Command):
     cause: ReleaseCause
 
 
+class PausePair(Command):
+    """One of the two is away, as far as is known `until` a day."""
+
+    until: date | None
+
+
+class ResumePair(Command):
+    """Neither of the two is away."""
+
+
 class Pair(State):
     """Who they are and whether they still are a pair."""
 
@@ -44,6 +54,8 @@ class Pair(State):
     round: str = ""
     rules_version: int = 0
     formed: Instant | None = None
+    paused: bool = False
+    until: date | None = None
     cause: ReleaseCause | None = None
 
 
@@ -74,6 +86,20 @@ def _(command: ReleasePair, pair: Pair, now: datetime) -> list[Fact]:
     return [PairReleased(program=pair.program, pair=pair.pair, cause=command.cause)]
 
 
+@decide.register
+def _(command: PausePair, pair: Pair, now: datetime) -> list[Fact]:
+    if pair.state != "formed" or pair.paused:
+        return []
+    return [PairPaused(program=pair.program, pair=pair.pair, until=command.until)]
+
+
+@decide.register
+def _(command: ResumePair, pair: Pair, now: datetime) -> list[Fact]:
+    if pair.state != "formed" or not pair.paused:
+        return []
+    return [PairResumed(program=pair.program, pair=pair.pair)]
+
+
 def evolve(pair: P, fact: Fact) -> P:
     """The pair after one more fact."""
     match fact:
@@ -81,8 +107,12 @@ def evolve(pair: P, fact: Fact) -> P:
             kept = ("program", "pair", "mentor", "executive", "rules_version", "formed")
             who = {k: getattr(fact, k) for k in kept}
             return pair.model_copy(update={"state": "formed", "round": fact.round or ""} | who)
+        case PairPaused():
+            return pair.model_copy(update={"paused": True, "until": fact.until})
+        case PairResumed():
+            return pair.model_copy(update={"paused": False, "until": None})
         case PairReleased():
-            return pair.model_copy(update={"state": "released", "cause": fact.cause})
+            return pair.model_copy(update={"state": "released", "cause": fact.cause, "paused": False, "until": None})
     return pair
 
 

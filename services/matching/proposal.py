@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import singledispatch
 from typing import Any, Literal, TypeVar
 
@@ -83,11 +83,13 @@ class AskConsent(Command):
 
 class AnswerConsent(Command):
     """A side answers; a yes, or an ask, can be taken back until the pair is formed. After the mentor's yes the
-    executive is asked, until `lapses`, unless it was they who asked for the pair."""
+    executive is asked, until `lapses`, unless it was they who asked for the pair. No time passes while one of the two
+    is away: so long it has `stood_still`."""
 
     side: Side
     yes: bool
     lapses: datetime
+    stood_still: timedelta = timedelta()
 
 
 class CloseProposal(Command):
@@ -234,7 +236,7 @@ def _(command: AnswerConsent, proposal: Proposal, now: datetime) -> list[Fact]:
         raise Refused("already-formed", "the pair is formed; to end it, leave the pair")
     if not command.yes:
         return [_declined(proposal, DeclineCause.declined)]
-    if proposal.lapses and now >= proposal.lapses:
+    if proposal.lapses and now >= proposal.lapses + command.stood_still:
         raise Refused("lapsed", "the time to answer is over")
     if side is not proposal.last:
         return [_given(proposal, side), _asked(proposal, Side.executive, command.lapses)]

@@ -17,12 +17,14 @@ from contracts.types import Side
 
 
 class SetSeats(Command):
-    """Say how many living pairs a person may be in; 0 lets no new pair form, and ends none."""
+    """Say how many living pairs a person may be in; 0 lets no new pair form, and ends none. Nor does one form while
+    they are away (`paused`)."""
 
     program: str
     person: str
     side: Side
     capacity: int
+    paused: bool = False
 
 
 MOST_EXCLUDED = 200
@@ -74,6 +76,7 @@ class Seats(State):
     person: str = ""
     side: Side | None = None
     capacity: int | None = None
+    paused: bool = False
     taken: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
     priority: int = 0
@@ -94,7 +97,9 @@ def decide(command: Any, seats: Seats, now: datetime) -> list[Fact]:
 
 @decide.register
 def _(command: SetSeats, seats: Seats, now: datetime) -> list[Fact]:
-    return [] if seats.capacity == command.capacity else [SeatsSet(**command.model_dump())]
+    if (seats.capacity, seats.paused) == (command.capacity, command.paused):
+        return []
+    return [SeatsSet(**command.model_dump(exclude={"paused"}), paused=command.paused or None)]
 
 
 @decide.register
@@ -105,6 +110,8 @@ def _(command: TakeSeat, seats: Seats, now: datetime) -> list[Fact]:
         raise Refused("declined", "the proposal has come to nothing")  # as if one of the two had said no
     if not seats.capacity:
         raise Refused("ineligible", "one of the two does not take part any more")
+    if seats.paused:
+        raise Refused("paused", "one of the two is away; answer once they are back, the time to answer stands still")
     if not seats.left:
         raise Refused("seat-taken", "one of the two has no seat left")
     return [SeatTaken(program=seats.program, person=seats.person, pair=command.pair)]
@@ -148,7 +155,8 @@ def evolve(seats: Seats, fact: Fact) -> Seats:
     """The seats after one more fact."""
     match fact:
         case SeatsSet():
-            return seats.model_copy(update={k: getattr(fact, k) for k in ("program", "person", "side", "capacity")})
+            said = {k: getattr(fact, k) for k in ("program", "person", "side", "capacity")}
+            return seats.model_copy(update=said | {"paused": bool(fact.paused)})
         case SeatTaken():
             return seats.model_copy(update={"taken": (*seats.taken, fact.pair), "priority": 0})
         case SeatFreed():

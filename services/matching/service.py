@@ -18,5 +18,5 @@ SERVICE = Service(
     router=router,
     policy=POLICY,
     directory=DIRECTORY,
-    folds=3,
+    folds=4,
 )

@@ -1,13 +1,13 @@
-"""What matching does on a fact: opens and closes seats, solves rounds, asks for consent, ends pairs."""
+"""What matching does on a fact: solves rounds, asks for consent, ends pairs, and what people call for."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from chassis.deciding.decider import On
-from chassis.receiving.tasks import Task, Tasks, Work
+from chassis.receiving.tasks import NotYet, Task, Tasks, Work
 from chassis.running.settings import Role
-from contracts.enrollment import ErasureRequested, ExecutiveEnrolled, MentorEnrolled, ParticipantWithdrawn
+from contracts.enrollment import ErasureRequested
 from contracts.matching import (
     ConsentAsked,
     DeclineCause,
@@ -20,46 +20,16 @@ from contracts.matching import (
     Verdict,
 )
 from contracts.scheduling import JourneyCompleted
-from contracts.types import Side
+from services.matching import people
+from services.matching.asking import stood_still_of
 from services.matching.erasure import erase
 from services.matching.forming import release
 from services.matching.pair import PAIR
 from services.matching.proposal import PROPOSAL, REPLACED, CloseProposal, LapseConsent
 from services.matching.publishing import ask_consent
 from services.matching.queueing import leave_over
-from services.matching.seat import SEAT, SetSeats, seat_stream
 from services.matching.solving import CHUNK, solve
-from services.matching.views import PARTICIPATIONS, PROPOSALS
-
-
-async def open_mentor_seats(fact: MentorEnrolled, work: Work) -> None:
-    await _set_seats(work, fact.person, Side.mentor)
-
-
-async def open_executive_seats(fact: ExecutiveEnrolled, work: Work) -> None:
-    await _set_seats(work, fact.person, Side.executive)
-
-
-async def let_go(fact: ParticipantWithdrawn, work: Work) -> None:
-    """First no seat is left, so that no pair can form any more; then the living pairs and the open proposals end."""
-    for side in (Side.mentor, Side.executive):
-        await _set_seats(work, fact.person, side)
-        seats, _ = await work.read(SEAT, seat_stream(work.scope, fact.person, side))
-        for pair in seats.taken:
-            await _release(work, pair, ReleaseCause.ended, leaver=fact.person)
-        for found in await work.views.find(PROPOSALS, work.scope, {side.value: fact.person}):
-            await work.run(On(PROPOSAL, found.stream, CloseProposal(cause=DeclineCause.ineligible)), step=found.stream)
-
-
-async def _set_seats(work: Work, person: str, side: Side) -> None:
-    """Bring the seats in line with the participation as it is now, not as one fact of it said: several facts of one
-    stream may be worked on at a time. Where the seats change meanwhile, the task is tried again."""
-    stream = seat_stream(work.scope, person, side)
-    seats, version = await work.read(SEAT, stream)
-    row = await work.views.get(PARTICIPATIONS, PARTICIPATIONS.category.stream(work.scope, person))
-    if row is not None and side in row.capacity and row.seats(side) != seats.capacity:
-        command = SetSeats(program=work.scope, person=person, side=side, capacity=row.seats(side))
-        await work.run(On(SEAT, stream, command, expect=version), step=stream)
+from services.matching.views import PROPOSALS
 
 
 async def solve_opened(fact: RoundOpened, work: Work) -> None:
@@ -93,16 +63,17 @@ async def close_abandoned(fact: RoundAbandoned, work: Work) -> None:
 
 
 async def let_lapse(fact: ConsentAsked, work: Work) -> None:
+    """Once the time is over, of which none passes while one of the two is away."""
+    row = await work.views.get(PROPOSALS, PROPOSAL.stream(work.scope, fact.proposal))
+    lapses = fact.lapses + (await stood_still_of(work.views, row, work.now()) if row else timedelta())
+    if work.now() < lapses:
+        raise NotYet(lapses)
     await work.run(On(PROPOSAL, PROPOSAL.stream(work.scope, fact.proposal), LapseConsent(side=fact.side)))
 
 
 async def complete(fact: JourneyCompleted, work: Work) -> None:
-    await _release(work, fact.pair, ReleaseCause.completed)
-
-
-async def _release(work: Work, pair: str, cause: ReleaseCause, leaver: str | None = None) -> None:
-    state, _ = await work.read(PAIR, PAIR.stream(work.scope, pair))
-    await work.run(*release(state, cause, leaver=leaver), step=pair)
+    state, _ = await work.read(PAIR, PAIR.stream(work.scope, fact.pair))
+    await work.run(*release(state, ReleaseCause.completed), step=fact.pair)
 
 
 def _lapses(fact: ConsentAsked, at: datetime) -> datetime:
@@ -111,9 +82,7 @@ def _lapses(fact: ConsentAsked, at: datetime) -> datetime:
 
 TASKS = Tasks(
     [
-        Task("open mentor seats", MentorEnrolled, open_mentor_seats),
-        Task("open executive seats", ExecutiveEnrolled, open_executive_seats),
-        Task("let go", ParticipantWithdrawn, let_go),
+        *people.TASKS,
         Task("solve", RoundOpened, solve_opened, key=_round, queue="solve", role=Role.solver),
         Task("solve freely", SolutionOrdered, solve_ordered, key=_round, queue="solve", role=Role.solver),
         Task(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import get_args
 
 from pydantic import Field
 
@@ -11,10 +12,14 @@ from chassis.running.auth import Directory
 from contracts import enrollment, matching, profiles
 from contracts.enrollment import (
     AvailabilityDeclared,
+    CapacityDeclared,
     CharterAccepted,
     ExecutiveEnrolled,
     MentorEnrolled,
     ParticipantWithdrawn,
+    ParticipationPaused,
+    ParticipationResumed,
+    ProfileRevised,
     ProgramOpened,
     Role,
     RoleGranted,
@@ -25,15 +30,21 @@ from contracts.fact import Fact
 from contracts.matching import (
     ConsentAsked,
     ConsentGiven,
+    PairCleared,
     PairDeclined,
+    PairFlagged,
     PairFormed,
+    PairPaused,
     PairProposed,
     PairReleased,
+    PairResumed,
+    PairRule,
     ProposalReviewed,
 )
 from contracts.profiles import Profile
 from contracts.types import Side
 from services.matching import pair, proposal
+from services.matching.away import Away, going_on
 
 
 class ProgramRow(Row):
@@ -67,13 +78,30 @@ class ParticipationRow(Row):
     charter_version: int = 0
     profile_rev: int = 0
     left: bool = False
+    pauses: dict[str, Away] = Field(default_factory=dict)
+    """Those that have begun, also when they are over: clocks have stood still."""
+
+    @property
+    def away(self) -> bool:
+        """Whether a pause goes on."""
+        return bool(going_on(self.pauses.values()))
 
     def seats(self, side: Side) -> int:
         """How many living pairs they may be in on that side."""
         return 0 if self.left else self.capacity.get(side, 0)
 
 
-Participating = MentorEnrolled | ExecutiveEnrolled | CharterAccepted | AvailabilityDeclared | ParticipantWithdrawn
+Participating = (
+    MentorEnrolled
+    | ExecutiveEnrolled
+    | CharterAccepted
+    | AvailabilityDeclared
+    | ProfileRevised
+    | CapacityDeclared
+    | ParticipationPaused
+    | ParticipationResumed
+    | ParticipantWithdrawn
+)
 
 
 def _participation(row: ParticipationRow, fact: Participating, at: datetime) -> ParticipationRow:
@@ -85,18 +113,28 @@ def _participation(row: ParticipationRow, fact: Participating, at: datetime) -> 
             return row.model_copy(update=change)
         case CharterAccepted():
             return row.model_copy(update={"charter_version": fact.charter_version})
-        case AvailabilityDeclared():
+        case AvailabilityDeclared() | ProfileRevised():
             return row.model_copy(update={"profile_rev": fact.profile_rev})
+        case CapacityDeclared():
+            return row.model_copy(update={"capacity": row.capacity | {fact.side: fact.capacity}})
+        case ParticipationPaused():
+            return row.model_copy(update={"pauses": row.pauses | {fact.pause: Away(since=at, until=fact.until)}})
+        case ParticipationResumed():
+            over = row.pauses[fact.pause].model_copy(update={"back": at})
+            return row.model_copy(update={"pauses": row.pauses | {fact.pause: over}})
         case ParticipantWithdrawn():
             return row.model_copy(update={"left": True})
 
 
 class ProposalRow(proposal.Proposal, Row):
-    """A proposal as its aggregate knows it."""
+    """A proposal as its aggregate knows it, and when somebody was asked last."""
+
+    last_asked: datetime | None = None
 
 
 def _proposal(row: ProposalRow, fact: Fact, at: datetime) -> ProposalRow:
-    return proposal.evolve(row, fact)
+    after = proposal.evolve(row, fact)
+    return after.model_copy(update={"last_asked": at}) if isinstance(fact, ConsentAsked) else after
 
 
 class PairRow(pair.Pair, Row):
@@ -107,6 +145,20 @@ def _pair(row: PairRow, fact: Fact, at: datetime) -> PairRow:
     return pair.evolve(row, fact)
 
 
+class CheckRow(Row):
+    """The rules that a pair is flagged for."""
+
+    flags: list[PairRule] = Field(default_factory=list)
+
+
+def _check(row: CheckRow, fact: PairFlagged | PairCleared, at: datetime) -> CheckRow:
+    match fact:
+        case PairFlagged():
+            return CheckRow(flags=[*row.flags, fact.rule])
+        case PairCleared():
+            return CheckRow(flags=[rule for rule in row.flags if rule is not fact.rule])
+
+
 PROGRAMS = View("programs", enrollment.PROGRAM, ProgramRow, _program, frozenset({ProgramOpened}))
 ROLES = View("roles", enrollment.ROLE, RolesRow, _roles, frozenset({RoleGranted}))
 PARTICIPATIONS = View(
@@ -114,7 +166,7 @@ PARTICIPATIONS = View(
     enrollment.PARTICIPATION,
     ParticipationRow,
     _participation,
-    frozenset({MentorEnrolled, ExecutiveEnrolled, CharterAccepted, AvailabilityDeclared, ParticipantWithdrawn}),
+    frozenset(get_args(Participating)),
     indexes=("left",),
 )
 PROPOSALS = View(
@@ -130,11 +182,12 @@ PAIRS = View(
     matching.PAIR,
     PairRow,
     _pair,
-    frozenset({PairFormed, PairReleased}),
+    frozenset({PairFormed, PairPaused, PairResumed, PairReleased}),
     indexes=("mentor", "executive"),
 )
+CHECKS = View("checks", matching.CHECK, CheckRow, _check, frozenset({PairFlagged, PairCleared}))
 PROFILES = StateView("profiles", profiles.PROFILES, Profile, indexes=("subject",), personal=True)
 
-VIEWS = (PROGRAMS, ROLES, PARTICIPATIONS, PROPOSALS, PAIRS)
+VIEWS = (PROGRAMS, ROLES, PARTICIPATIONS, PROPOSALS, PAIRS, CHECKS)
 STATES = (PROFILES,)
 DIRECTORY = Directory(profiles=PROFILES, roles=ROLES)

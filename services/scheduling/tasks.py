@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from chassis.deciding.decider import On
 from chassis.receiving.tasks import NotYet, Task, Tasks, Work
 from contracts import enrollment, matching
 from contracts.enrollment import ErasureRequested
-from contracts.matching import PairFormed, PairReleased
+from contracts.matching import PairFormed, PairPaused, PairReleased, PairResumed
 from contracts.profiles import profile_key
 from contracts.scheduling import (
     ActionCommitted,
@@ -24,9 +25,26 @@ from services.scheduling.board.action import ACTION, OPEN, EndWithPair, LapseCon
 from services.scheduling.erasure import erase
 from services.scheduling.journey import JOURNEY, CompleteJourney, Journey, OpenJourney
 from services.scheduling.sessions.diary import DIARY, FreeSlot
-from services.scheduling.sessions.session import SESSION, CancelSession, LapseSession, ProposeSession, last_start
+from services.scheduling.sessions.session import (
+    FURTHEST,
+    SESSION,
+    CancelSession,
+    LapseSession,
+    ProposeSession,
+    last_start,
+)
 from services.scheduling.sessions.windows import Calendar, propose
-from services.scheduling.views import ACTIONS, PAIRS, PROFILES, PROGRAMS, SESSIONS, Pair, Program
+from services.scheduling.views import (
+    ACTIONS,
+    PAIRS,
+    PARTICIPATIONS,
+    PROFILES,
+    PROGRAMS,
+    SESSIONS,
+    Absence,
+    Pair,
+    Program,
+)
 
 LEAST_CONFIRM = timedelta(days=1)
 """The shortest time a program may give to confirm: no timer can be due earlier."""
@@ -56,7 +74,7 @@ async def open_journey(fact: PairFormed, work: Work) -> None:
 async def go_on(fact: SessionHeld, work: Work) -> None:
     """Offer times for the next session, one cadence later; or complete the journey."""
     pair, journey = await _pair(work, fact.pair), await _journey(work, fact.pair)
-    if pair.released:
+    if pair.released or (pair.paused and fact.number < journey.sessions):
         return
     if fact.number >= journey.sessions:
         await work.run(On(JOURNEY, JOURNEY.stream(work.scope, fact.pair), CompleteJourney(held=fact.number)))
@@ -68,7 +86,7 @@ async def go_on(fact: SessionHeld, work: Work) -> None:
 async def offer_again(fact: SessionCancelled, work: Work) -> None:
     """A session that one of the two cancelled, or nobody answered, is proposed again, as another session."""
     pair = await _pair(work, fact.pair)
-    if pair.released or fact.cause not in (CancelCause.person, CancelCause.lapsed):
+    if pair.released or pair.paused or fact.cause not in (CancelCause.person, CancelCause.lapsed):
         return
     journey = await _journey(work, fact.pair)
     sessions = await work.views.find(SESSIONS, work.scope, {"pair": fact.pair, "state": "held"})
@@ -87,6 +105,34 @@ async def let_lapse(fact: SessionProposed, work: Work) -> None:
     lapsed = {"pair": fact.pair, "number": fact.number, "state": "cancelled", "by": Actor.program.value}
     if len(await work.views.find(SESSIONS, work.scope, lapsed)) < MOST_LAPSES:
         await work.run(On(SESSION, SESSION.stream(work.scope, fact.session), LapseSession()))
+
+
+async def stand_still(fact: PairPaused, work: Work) -> None:
+    """Nothing that is still to come waits for who is away: it is cancelled by nobody, and offered again afterwards."""
+    pair = await _pair(work, fact.pair)
+    open_sessions = {"pair": fact.pair, "state": {"$in": ["proposed", "scheduled"]}}
+    for found in await work.views.find(SESSIONS, work.scope, open_sessions):
+        session = found.row
+        if pair.paused and (session.start is None or session.start > work.now()):
+            cancel = On(SESSION, found.stream, CancelSession(by=Actor.program, cause=CancelCause.pause))
+            free = FreeSlot(session=session.session)
+            diaries = [On(DIARY, DIARY.stream(work.scope, who), free) for who in (pair.mentor, pair.executive)]
+            await work.run(cancel, *diaries, step=session.session)
+
+
+async def go_on_again(fact: PairResumed, work: Work) -> None:
+    """Both are back: offer times for the session whose turn it is, unless there are some."""
+    pair, journey = await _pair(work, fact.pair), await _journey(work, fact.pair)
+    sessions = [f.row for f in await work.views.find(SESSIONS, work.scope, {"pair": fact.pair})]
+    if any(s.state in ("proposed", "scheduled") for s in sessions) or pair.paused or pair.released:
+        return
+    held = [s for s in sessions if s.state == "held"]
+    number = max((s.number for s in held), default=0) + 1
+    if journey.state != "open" or number > journey.sessions:
+        return
+    starts = [s.start + timedelta(weeks=journey.cadence_weeks) for s in held if s.start]
+    around = max([work.now(), *starts])
+    await work.run(await _proposal(work, pair, journey.minutes, number=number, around=around))
 
 
 async def end_with_pair(fact: PairReleased, work: Work) -> None:
@@ -143,6 +189,8 @@ TASKS = Tasks(
         Task("go_on", SessionHeld, go_on),
         Task("offer_again", SessionCancelled, offer_again),
         Task("let_lapse", SessionProposed, let_lapse, due=_all_passed),
+        Task("stand_still", PairPaused, stand_still, refused=frozenset({"session-held"})),
+        Task("go_on_again", PairResumed, go_on_again),
         Task("end_with_pair", PairReleased, end_with_pair),
         Task("cancel_if_over", SessionProposed, cancel_if_over),
         Task("close_if_over", ActionCommitted, close_if_over),
@@ -177,7 +225,16 @@ async def _calendar(work: Work, person: str, rev: int) -> Calendar:
     if profile is None or profile.rev < rev or profile.zone is None:
         raise NotYet
     diary, _ = await work.read(DIARY, DIARY.stream(work.scope, person))
-    return Calendar(profile.zone, tuple(profile.windows), tuple(diary.spans()))
+    row = await work.views.get(PARTICIPATIONS, PARTICIPATIONS.category.stream(work.scope, person))
+    away = [_away(absence, ZoneInfo(profile.zone)) for absence in row.absences.values()] if row else []
+    return Calendar(profile.zone, tuple(profile.windows), (*diary.spans(), *away))
+
+
+def _away(absence: Absence, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """From the first midnight of a pause to the last."""
+    until = absence.until or absence.starts + FURTHEST
+    begin, end = (datetime.combine(day, time(), zone).astimezone(UTC) for day in (absence.starts, until))
+    return begin, end
 
 
 async def _cancel(work: Work, pair: Pair, session: str) -> None:

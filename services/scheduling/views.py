@@ -9,9 +9,18 @@ from pydantic import Field
 
 from chassis.receiving.views import Row, StateView, View
 from contracts import enrollment, matching, scheduling
-from contracts.enrollment import ProgramOpened, Role, RoleGranted, Rules, roles_after
+from contracts.enrollment import (
+    ParticipationResumed,
+    PauseArranged,
+    PauseCalledOff,
+    ProgramOpened,
+    Role,
+    RoleGranted,
+    Rules,
+    roles_after,
+)
 from contracts.fact import Fact
-from contracts.matching import PairFormed, PairReleased
+from contracts.matching import PairFormed, PairPaused, PairReleased, PairResumed
 from contracts.profiles import PEOPLE as PEOPLE_TOPIC
 from contracts.profiles import PROFILES as PROFILES_TOPIC
 from contracts.profiles import REFERENCE as REFERENCE_TOPIC
@@ -69,6 +78,7 @@ class Pair(Row):
     mentor: str = ""
     executive: str = ""
     released: datetime | None = None
+    paused: bool = False
 
     def side_of(self, person: str | None) -> Side | None:
         """The side somebody has in it; None for everybody else."""
@@ -80,7 +90,9 @@ def _pair(row: Pair, fact: Fact, at: datetime) -> Pair:
         case PairFormed():
             return row.model_copy(update={"pair": fact.pair, "mentor": fact.mentor, "executive": fact.executive})
         case PairReleased():
-            return row.model_copy(update={"pair": fact.pair, "released": at})
+            return row.model_copy(update={"pair": fact.pair, "released": at, "paused": False})
+        case PairPaused() | PairResumed():
+            return row.model_copy(update={"paused": isinstance(fact, PairPaused)})
     return row
 
 
@@ -201,16 +213,46 @@ def _action(row: Action, fact: Fact, at: datetime) -> Action:
     return row
 
 
-def _nothing(row: Row, fact: Fact, at: datetime) -> Row:
+class Absence(Row):
+    """Days that a person is away: from the first to the day they are back, where that is known."""
+
+    starts: date
+    until: date | None = None
+
+
+class Participation(Row):
+    """When a person will be away, by pause."""
+
+    absences: dict[str, Absence] = Field(default_factory=dict)
+
+
+def _participation(row: Participation, fact: Fact, at: datetime) -> Participation:
+    match fact:
+        case PauseArranged():
+            known = {fact.pause: Absence(starts=fact.starts, until=fact.until)}
+            return Participation(absences=row.absences | known)
+        case PauseCalledOff() | ParticipationResumed():
+            return Participation(absences={k: v for k, v in row.absences.items() if k != fact.pause})
     return row
 
 
 ROLES = View("roles", enrollment.ROLE, Roles, _role, frozenset({RoleGranted}))
 PROGRAMS = View("programs", enrollment.PROGRAM, Program, _program, frozenset({ProgramOpened}))
-PARTICIPATIONS = View("participations", enrollment.PARTICIPATION, Row, _nothing, frozenset())
-"""Nothing is kept but how far each was heard: what matching had seen of the two must have been seen here as well."""
+PARTICIPATIONS = View(
+    "participations",
+    enrollment.PARTICIPATION,
+    Participation,
+    _participation,
+    frozenset({PauseArranged, PauseCalledOff, ParticipationResumed}),
+)
+"""Also how far each was heard: what matching had seen of the two must have been seen here as well."""
 PAIRS = View(
-    "pairs", matching.PAIR, Pair, _pair, frozenset({PairFormed, PairReleased}), indexes=("mentor", "executive")
+    "pairs",
+    matching.PAIR,
+    Pair,
+    _pair,
+    frozenset({PairFormed, PairPaused, PairResumed, PairReleased}),
+    indexes=("mentor", "executive"),
 )
 JOURNEYS = View(
     "journeys",

@@ -45,6 +45,7 @@ IDS = {
     "round": "ro",
     "proposal": "pp",
     "pair": "pa",
+    "pause": "pz",
     "session": "se",
     "idea": "id",
     "action": "ac",

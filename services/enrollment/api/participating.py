@@ -118,6 +118,7 @@ async def shown(ctx: Ctx, program: ProgramId, person: PersonId) -> tuple[dict[st
         "person": person,
         "state": state.state,
         "sides": {side.value: capacity for side, capacity in state.sides.items()},
+        "pauses": {pause: kept.model_dump(mode="json") for pause, kept in state.pauses.items()},
         "charter_version": state.charter_version,
         "charter_in_force": opened.rules.charter_version,
     }, version

@@ -14,6 +14,8 @@ from contracts.profiles import PEOPLE, PROFILES, Person, Profile, person_key, pr
 from contracts.streams import ORG
 from contracts.types import ImportId, PersonId, ProgramId
 from services.enrollment.api.people import claim, described, employee_key, login_key
+from services.enrollment.api.revising import changed_fields
+from services.enrollment.participation import PARTICIPATION, ReviseProfile
 from services.enrollment.person import PERSON, NotePerson
 from services.enrollment.roster.planning import Change, Member
 from services.enrollment.stores import MEMBER
@@ -33,11 +35,11 @@ class Stored:
 
 @dataclass(frozen=True)
 class _Writes:
-    """One change: the command that says it, or None where no fact has a word for it; and what is written beside the
+    """One change: the commands that say it, none where no fact has a word for it; and what is written beside the
     member's own document."""
 
     member: Member
-    on: On | None
+    on: tuple[On, ...]
     also: tuple[Write, ...]
 
 
@@ -49,14 +51,14 @@ async def take(
     for start in range(0, len(changes), PIECE):
         piece = changes[start : start + PIECE]
         writes = await asyncio.gather(*(_writes(ctx, program, roster, stored, change) for change in piece))
-        on = [w.on for w in writes if w.on is not None]
+        on = [each for w in writes for each in w.on]
         if on:
-            said = [w for w in writes if w.on is not None]
+            said = [w for w in writes if w.on]
             await ctx.run(*on, also=[*_documents(ctx, program, said), *(side for w in said for side in w.also)])
-        silent = [w for w in writes if w.on is None and w.also]
+        silent = [w for w in writes if not w.on and w.also]
         rest += [*_documents(ctx, program, silent), *(side for w in silent for side in w.also)]
         for w in writes:
-            if w.on is None and not w.also:  # one document holds by itself
+            if not w.on and not w.also:  # one document holds by itself
                 await ctx.documents.save(MEMBER, program, w.member.person, w.member.model_dump(mode="json"))
     return rest
 
@@ -72,18 +74,22 @@ async def _writes(ctx: Ctx, program: ProgramId, roster: ImportId, stored: Stored
     keys = (employee_key(ctx, member.employee), login_key(ctx, member.login))
     also = [claim(ctx, key, person) for key in keys if key not in stored.meant]
     profile = stored.profiles.get(person)
+    says: tuple[On, ...] = ()
     if profile is not None and (revised := _revised(ctx, profile, change)) is not None:
         also.append(ctx.latest.put(PROFILES, profile_key(program, person), revised))
+        if profile.sides and (changed := changed_fields(profile, revised)):
+            revise = ReviseProfile(profile_rev=revised.rev, changed=changed)
+            says = (On(PARTICIPATION, PARTICIPATION.stream(program, person), revise),)
     fields = _fields(ctx, stored, change)
     noted = record is not None and (change.before is not None or await _noted(ctx, person))
     if noted and not fields:
-        return _Writes(member, None, (ctx.latest.hold(PEOPLE, person_key(person)), *also) if also else ())
+        return _Writes(member, says, (ctx.latest.hold(PEOPLE, person_key(person)), *also) if also else ())
     said = Person(
         rev=record.rev + 1 if record else 1, person=person, **member.model_dump(include={"name", "mail", "language"})
     )
     also.append(ctx.latest.put(PEOPLE, person_key(person), said))
     command = NotePerson(person=person, roster=roster, rev=said.rev, changed=fields)
-    return _Writes(member, On(PERSON, PERSON.stream(ORG, person), command), tuple(also))
+    return _Writes(member, (On(PERSON, PERSON.stream(ORG, person), command), *says), tuple(also))
 
 
 async def _noted(ctx: Ctx, person: PersonId) -> bool:

@@ -31,6 +31,8 @@ class Member(Entry):
     person: PersonId
     line: tuple[PersonId, ...] = ()
     line_complete: bool = False
+    own: tuple[str, ...] = ()
+    """The fields that the person has changed themselves: no file says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,15 @@ def _reject_circles(
 def _everybody(
     entries: Mapping[int, Entry], persons: Mapping[int, PersonId], stored: Mapping[PersonId, Member]
 ) -> dict[PersonId, Entry]:
-    return {**stored, **{persons[row]: entry for row, entry in entries.items()}}
+    return {**stored, **{persons[row]: _own(entry, stored.get(persons[row])) for row, entry in entries.items()}}
+
+
+def _own(entry: Entry, before: Member | None) -> Entry:
+    """What a row says, but for what the person has said themselves."""
+    if before is None or not before.own:
+        return entry
+    fields = entry.model_dump() | {field: getattr(before, field) for field in before.own} | {"own": before.own}
+    return Member.model_validate(fields | {"person": before.person})
 
 
 def _with_lines(everybody: Mapping[PersonId, Entry]) -> dict[PersonId, Member]:

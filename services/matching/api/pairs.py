@@ -8,11 +8,12 @@ from fastapi import APIRouter
 
 from chassis.running.http import Body, Context, Ctx, Problem, Response
 from contracts.matching import ReleaseCause
+from contracts.streams import parts
 from contracts.types import PairId, ProgramId
 from services.matching.api.common import Limit, page
 from services.matching.forming import release
 from services.matching.pair import PAIR, Pair
-from services.matching.views import PAIRS
+from services.matching.views import CHECKS, PAIRS
 
 router = APIRouter()
 
@@ -26,7 +27,8 @@ async def list_pairs(
     me = ctx.caller.person
     wheres = [{}] if "coordinator" in ctx.caller.roles else [{side: me} for side in ("mentor", "executive")]
     found = [f for w in wheres for f in await ctx.views.find(PAIRS, program, w, limit=limit + 1, after=beyond)]
-    return page([_shown(f.row) for f in sorted(found, key=lambda f: f.stream)], "pair", limit)
+    items = [_shown(f.row) for f in sorted(found, key=lambda f: f.stream)]
+    return page(await _flagged(ctx, program, items), "pair", limit)
 
 
 @router.get("/programs/{program}/pairs/{pair}")
@@ -34,7 +36,8 @@ async def show_pair(ctx: Context, program: ProgramId, pair: PairId) -> Response:
     state, version = await _pair(ctx, program, pair)
     if "coordinator" not in ctx.caller.roles:
         _own(ctx, state)
-    return ctx.single(_shown(state), version)
+    [shown] = await _flagged(ctx, program, [_shown(state)])
+    return ctx.single(shown, version)
 
 
 @router.post("/programs/{program}/pairs/{pair}/leave")
@@ -57,6 +60,15 @@ async def _pair(ctx: Ctx, program: str, pair: str) -> tuple[Pair, int]:
     if not version:
         raise ctx.missing("pair")
     return state, version
+
+
+async def _flagged(ctx: Ctx, program: str, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """For coordinators, with the hard rules that each living pair breaks by now."""
+    if "coordinator" not in ctx.caller.roles:
+        return items
+    flags = {parts(f.stream)[2]: f.row.flags for f in await ctx.views.find(CHECKS, program)}
+    living = {item["pair"] for item in items if item["state"] == "formed"}
+    return [item | {"flags": flags.get(item["pair"], []) if item["pair"] in living else []} for item in items]
 
 
 def _own(ctx: Ctx, pair: Pair) -> None:

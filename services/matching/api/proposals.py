@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, Literal
 
 from fastapi import APIRouter
@@ -12,9 +13,9 @@ from chassis.running.http import Body, Context, Ctx, Problem, Response
 from chassis.running.problems import later
 from contracts.matching import ConsentGiven, DeclineCause, PairDeclined
 from contracts.profiles import profile_key
-from contracts.types import ProgramId, ProposalId, Side
+from contracts.types import ProgramId, ProposalId, Side, instant_text
 from services.matching.api.common import proposal_of
-from services.matching.asking import lapse, rules_of
+from services.matching.asking import lapse, rules_of, stood_still_of
 from services.matching.excluding import excluded_by
 from services.matching.forming import form, pair_id
 from services.matching.proposal import PROPOSAL, AnswerConsent, CloseProposal, Proposal
@@ -33,7 +34,9 @@ async def my_proposals(ctx: Context, program: ProgramId) -> dict[str, Any]:
         for found in await ctx.views.find(PROPOSALS, program, where):
             if found.row.person(other) in excluded:
                 continue  # to everybody else it is not answered
-            row = found.row.model_dump(mode="json", include={"proposal", "lapses"})
+            still = await stood_still_of(ctx.views, found.row, ctx.now())
+            lapses = instant_text(found.row.lapses + still) if found.row.lapses else None
+            row: dict[str, Any] = {"proposal": found.row.proposal, "lapses": lapses}
             profile = await ctx.views.latest(PROFILES, profile_key(program, found.row.person(other)))
             told = {"level", "function", "site", "offers", "seeks"}
             partner = profile.model_dump(mode="json", include=told) if profile else {}
@@ -59,7 +62,9 @@ async def answer_consent(ctx: Context, program: ProgramId, proposal: ProposalId,
     if rules is None:
         raise later("catching-up", "the program is not fully known here yet; try again in a moment")
     lapses = await lapse(ctx.views, program, state.executive, rules, ctx.now())
-    command = AnswerConsent(side=side, yes=body.answer == "yes", lapses=lapses)
+    command = AnswerConsent(
+        side=side, yes=body.answer == "yes", lapses=lapses, stood_still=await _stood_still(ctx, state)
+    )
     outcome = await ctx.run(On(PROPOSAL, PROPOSAL.stream(program, proposal), command))
     if side is state.asker:
         return ctx.answer(Outcome(), proposal=proposal, state="declined")
@@ -75,7 +80,7 @@ async def _form(ctx: Ctx, proposal: Proposal) -> Response:
             raise later("catching-up", "one of the two is not fully known here yet; try again in a moment")
         revs.append(profile.rev)
     try:
-        outcome = await ctx.run(*form(proposal, revs[0], revs[1], ctx.now()))
+        outcome = await ctx.run(*form(proposal, revs[0], revs[1], ctx.now(), await _stood_still(ctx, proposal)))
     except Refused as refused:
         if refused.code not in ("seat-taken", "ineligible", "declined"):
             raise
@@ -85,6 +90,12 @@ async def _form(ctx: Ctx, proposal: Proposal) -> Response:
         return ctx.answer(outcome, proposal=proposal.proposal, state="declined")
     pair = pair_id(proposal.program, proposal.mentor, proposal.executive)
     return ctx.answer(outcome, proposal=proposal.proposal, state="formed", pair=pair)
+
+
+async def _stood_still(ctx: Ctx, proposal: Proposal) -> timedelta:
+    """How long its clock has stood still."""
+    row = await ctx.views.get(PROPOSALS, PROPOSAL.stream(proposal.program, proposal.proposal))
+    return await stood_still_of(ctx.views, row, ctx.now()) if row else timedelta()
 
 
 def _side_asked(ctx: Ctx, proposal: Proposal) -> Side:

@@ -39,6 +39,7 @@ from contracts.matching import (
 from contracts.profiles import Profile, profile_key
 from contracts.scheduling import JourneyCompleted
 from contracts.types import Side
+from services.matching import people as matching_people
 from services.matching import solving, tasks
 from services.matching.freezing import INPUT
 from services.matching.proposal import Proposal
@@ -110,11 +111,11 @@ def ended(cause: ReleaseCause) -> PairReleased:
 async def test_enrolling_opens_seats_on_that_side() -> None:
     work = Work({ADAS_PARTICIPATION: [enrolled]})
     for _ in range(2):
-        await tasks.open_mentor_seats(enrolled, as_work(work))
+        await matching_people.open_mentor_seats(enrolled, as_work(work))
     assert work.streams[ADAS_SEATS] == [adas_seat]
     as_executive = ExecutiveEnrolled(program=PROGRAM, person=ADA, profile_rev=1, capacity=2)
     work.streams[ADAS_PARTICIPATION].append(as_executive)
-    await tasks.open_executive_seats(as_executive, as_work(work))
+    await matching_people.open_executive_seats(as_executive, as_work(work))
     assert work.streams[seat_stream(PROGRAM, ADA, Side.executive)] == [
         SeatsSet(program=PROGRAM, person=ADA, side=Side.executive, capacity=2)
     ]
@@ -122,8 +123,8 @@ async def test_enrolling_opens_seats_on_that_side() -> None:
 
 async def test_a_late_enrolment_task_opens_no_seats_for_who_has_left() -> None:
     work = Work({ADAS_PARTICIPATION: [enrolled, withdrawn]})
-    await tasks.let_go(withdrawn, as_work(work))
-    await tasks.open_mentor_seats(enrolled, as_work(work))
+    await matching_people.let_go(withdrawn, as_work(work))
+    await matching_people.open_mentor_seats(enrolled, as_work(work))
     assert work.streams[ADAS_SEATS] == [adas_seat_gone]
 
 
@@ -132,8 +133,8 @@ async def test_an_enrolment_task_that_meets_the_leaving_is_tried_again() -> None
     work = Work({ADAS_PARTICIPATION: [enrolled]})
     work.before_run = [(ADAS_PARTICIPATION, withdrawn), (ADAS_SEATS, adas_seat_gone)]
     with pytest.raises(Stale):
-        await tasks.open_mentor_seats(enrolled, as_work(work))
-    await tasks.open_mentor_seats(enrolled, as_work(work))
+        await matching_people.open_mentor_seats(enrolled, as_work(work))
+    await matching_people.open_mentor_seats(enrolled, as_work(work))
     assert work.streams[ADAS_SEATS] == [adas_seat_gone]
 
 
@@ -143,7 +144,7 @@ async def test_who_leaves_is_let_go_from_pair_and_proposals_and_looks_like_any_o
     work.streams[ADAS_PARTICIPATION].append(withdrawn)
     work.streams[PROPOSAL_STREAM] = [proposed, reviewed(Verdict.approved), mentor_asked]
     for _ in range(2):
-        await tasks.let_go(withdrawn, as_work(work))
+        await matching_people.let_go(withdrawn, as_work(work))
     assert work.streams[PAIR_STREAM] == [formed, ended(ReleaseCause.ended)]
     assert work.streams[ADAS_SEATS][2:] == [adas_seat_gone, SeatFreed(program=PROGRAM, person=ADA, pair=PAIR)]
     first = PriorityGiven(program=PROGRAM, person=OMAR, pair=PAIR)
