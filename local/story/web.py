@@ -109,6 +109,14 @@ class Web:
         """Replace something as the subject `who`."""
         return self._success(await self._send(who, "PUT", service, path, body))
 
+    async def patch(self, who: str, service: str, path: str, body: Json) -> Answer:
+        """Change a part of something as the subject `who`."""
+        return self._success(await self._send(who, "PATCH", service, path, body))
+
+    async def delete(self, who: str, service: str, path: str) -> Answer:
+        """Take something back as the subject `who`."""
+        return self._success(await self._send(who, "DELETE", service, path))
+
     async def refused(
         self, status: int, who: str, method: str, service: str, path: str, body: Json | None = None
     ) -> Json:

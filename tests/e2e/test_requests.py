@@ -51,7 +51,7 @@ class Api:
 
 def _id(kind: str) -> str:
     prefix = {"invitation": "iv", "round": "ro", "proposal": "pp", "pair": "pa", "session": "se", "idea": "id"}
-    prefix |= {"action": "ac", "report": "re", "person": "pe"}
+    prefix |= {"action": "ac", "report": "re", "person": "pe", "pause": "pz"}
     return f"{prefix[kind]}_{'a' * 26}"
 
 

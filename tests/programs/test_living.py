@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -33,9 +35,9 @@ pytestmark = pytest.mark.integration
 
 T = TypeVar("T")
 CALLERS = 1000
-MENTORS, EXECUTIVES = 16, 7
-WANTED, SHY = 1, 2
-"""The executive whom everybody wants, and the one who excludes somebody."""
+MENTORS, EXECUTIVES = 17, 7
+WANTED, SHY, STILL = 1, 2, 4
+"""The executive whom everybody wants, the one who excludes somebody, and the one whose mentor is away for a while."""
 WORLDS = {"the mentor left the pair": 0, "the program ended it": 3, "the mentor left the program": 6}
 """How a pair ends, and which executive it happens to; the roster says the same of these three."""
 
@@ -80,7 +82,7 @@ def test_a_thousand_accepts_of_one_seat_make_one_pair_whoever_excludes_or_leaves
     services: House, gathered: Crowd
 ) -> None:
     program, wanted = gathered.story.program, gathered.executives[WANTED]
-    wanting = gathered.mentors[: MENTORS - len(WORLDS) - 2]
+    wanting = gathered.mentors[: MENTORS - len(WORLDS) - 3]
     excluding, excluded, leaving = wanting[:3], wanting[3:6], wanting[6:9]
     staying, going = wanting[9:], [*excluding, *excluded, *leaving]
     each = [staying[n % len(staying)] for n in range(CALLERS - len(going))] + going
@@ -176,7 +178,7 @@ async def _excluded(web: Web, services: House, crowd: Crowd) -> None:
     with services.root() as client:
         sealed = client["counterpoint_matching"]["journal"].find({"stream": {"$regex": "/seat/"}, "pending": True})
         assert list(sealed) == [], "something sealed waits to be published"
-    await web._send(executive.login, "DELETE", "matching", one)
+    await web.delete(executive.login, "matching", one)
     assert await web.items(executive.login, "matching", all_own) == []
 
 
@@ -266,3 +268,67 @@ def _published(services: House, pair: str) -> list[Any]:
                 if category.audience is not Audience.sealed:
                     found += [[e["type"], e["data"]] for e in commit["events"]]
     return found
+
+
+# -- being away, and becoming another ---------------------------------------------------------------------------------
+
+
+@pytest.mark.guarantee("people")
+def test_a_pair_stands_still_while_somebody_is_away_and_is_flagged_when_it_breaks_a_rule(
+    services: House, gathered: Crowd
+) -> None:
+    executive, mentor = gathered.executives[STILL], gathered.mentors[MENTORS - len(WORLDS) - 3]
+    pair = gathered.join(mentor, executive)
+    _told(services, lambda web: _away(web, gathered, pair, mentor, executive))
+    _told(services, lambda web: _flagged(web, gathered, pair, mentor, executive))
+
+
+async def _away(web: Web, crowd: Crowd, pair: str, mentor: Member, executive: Member) -> None:
+    """Nothing is planned for those days, and all goes on when both are back."""
+    at, pauses = crowd.story.at, crowd.story.at("/participations/me/pauses")
+    today = crowd.story.now().astimezone(ZoneInfo(mentor.zone)).date()
+
+    async def sessions(*states: str) -> list[Json]:
+        found = await web.items(mentor.login, "scheduling", at(f"/pairs/{pair}/sessions"))
+        return [session for session in found if session["state"] in states]
+
+    async def still(paused: bool) -> bool:
+        return (await web.get(executive.login, "matching", at(f"/pairs/{pair}")))["paused"] is paused
+
+    await web.until(lambda: sessions("proposed"), "times are offered")
+    pause = (await web.post(mentor.login, "enrollment", pauses, {"starts": today.isoformat()}))["pause"]
+    await web.until(lambda: still(True), "the pair stands still")
+    await web.settled()
+    assert not await sessions("proposed", "scheduled"), "somebody is waited for who is away"
+    later = {"starts": (today + timedelta(days=1)).isoformat(), "until": (today + timedelta(days=60)).isoformat()}
+    await web.post(executive.login, "enrollment", pauses, later)
+    await web.settled()
+    await web.delete(mentor.login, "enrollment", f"{pauses}/{pause}")
+    await web.until(lambda: still(False), "the pair goes on")
+    [offered] = await web.until(lambda: sessions("proposed"), "times are offered again")
+    first = min(datetime.fromisoformat(window["start"]) for window in offered["windows"])
+    assert first.astimezone(ZoneInfo(executive.zone)).date() >= today + timedelta(days=60)
+
+
+async def _flagged(web: Web, crowd: Crowd, pair: str, mentor: Member, executive: Member) -> None:
+    """By what one of the two says, and by what a roster says of the other; and cleared again."""
+    at, profile = crowd.story.at, crowd.story.at("/participations/me/profile")
+
+    async def flags(*wanted: str) -> bool:
+        shown = await web.get(crowd.founder, "matching", at(f"/pairs/{pair}"))
+        asked = await web.items(crowd.founder, "insights", at("/attention"))
+        return sorted(shown["flags"]) == sorted(wanted) == sorted(a["reason"] for a in asked if a["pair"] == pair)
+
+    await web.until(lambda: flags(), "nothing is wrong")
+    await web.patch(mentor.login, "enrollment", profile, {"languages": ["pt"]})
+    await web.until(lambda: flags("language"), "they cannot talk to each other")
+    rows = [row.split(",") for row in crowd.story.cast.text.splitlines()]
+    level = rows[0].index("level")
+    moved = [[*row[:level], "3", *row[level + 1 :]] if row[0] == executive.employee else row for row in rows]
+    roster = "\n".join(",".join(row) for row in moved)
+    await web.post(crowd.founder, "enrollment", at("/roster"), roster)
+    await web.until(lambda: flags("language", "level"), "they are too near to each other")
+    await web.patch(mentor.login, "enrollment", profile, {"languages": ["en", "pt"]})
+    await web.until(lambda: flags("level"), "they can talk to each other")
+    assert "flags" not in (await web.get(executive.login, "matching", at(f"/pairs/{pair}"))).body
+    assert (await web.refused(403, executive.login, "GET", "insights", at("/attention")))["title"]

@@ -49,6 +49,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "enrol": {"side": "mentor"},
     "accept_charter": {"charter_version": 1},
     "declare_availability": {"windows": []},
+    "declare_capacity": {"side": "mentor", "capacity": 1},
+    "arrange_pause": {"starts": "2190-01-01"},
     "open_round": {"kind": "cohort"},
     "give_pulse": {"kind": "optimistic", "value": 3},
     "raise_insight": {"theme": "learning", "text": "Not mine to say"},
@@ -142,6 +144,7 @@ def things_of(services: House, program: str) -> dict[str, list[str]]:
                 found.setdefault(category, []).append(id)
         reports = client["counterpoint_insights"]["documents"].find({"scope": program, "kind": "report"})
         found["person"] = found.get("participation", [])
+        found["pause"] = ["pz_" + "a" * 26]
         found["report"] = sorted(doc["doc"]["report"] for doc in reports)
     return found
 

@@ -286,6 +286,9 @@ async def test_the_timer_of_a_question_is_due_when_it_lapses_and_ends_only_that_
     assert task.due is not None
     assert task.due(mentor_asked, people.NOW) == mentor_asked.lapses
     work = Work({PROPOSAL_STREAM: [proposed, reviewed(Verdict.approved), mentor_asked]})
+    with pytest.raises(chassis_tasks.NotYet):
+        await tasks.let_lapse(mentor_asked, as_work(work))
+    work.at = people.LATER
     for _ in range(2):
         await tasks.let_lapse(mentor_asked, as_work(work))
     assert work.streams[PROPOSAL_STREAM][3:] == [
@@ -293,6 +296,7 @@ async def test_the_timer_of_a_question_is_due_when_it_lapses_and_ends_only_that_
     ]
     both = [people.mentor_agreed, people.executive_asked]
     answered = Work({PROPOSAL_STREAM: [proposed, reviewed(Verdict.approved), mentor_asked, *both]})
+    answered.at = people.LATER
     await tasks.let_lapse(mentor_asked, as_work(answered))
     assert answered.streams[PROPOSAL_STREAM][3:] == both
 

@@ -87,6 +87,7 @@ class Work:
     """One task's work. `stop_after` lets the process die after that many commands; `before_run` is another writer."""
 
     scope = PROGRAM
+    at = NOW
 
     def __init__(self, streams: dict[str, list[Fact]]) -> None:
         self.streams = streams
@@ -101,7 +102,7 @@ class Work:
         return Problem(404, "not-found", what)
 
     def now(self) -> datetime:
-        return NOW
+        return self.at
 
     async def cut(self, person: str, scopes: Sequence[str], at: datetime) -> int:
         return 1
