@@ -118,6 +118,8 @@ class Participation(State):
     charter_version: int = 0
     declared: bool = False
     pauses: dict[str, Pause] = Field(default_factory=dict)
+    over: tuple[str, ...] = ()
+    """The pauses that are over, or were called off."""
 
 
 @singledispatch
@@ -271,7 +273,8 @@ def evolve(participation: Participation, fact: Fact) -> Participation:
 
 def _with_pause(participation: Participation, id: str, pause: Pause | None) -> Participation:
     pauses = {k: v for k, v in participation.pauses.items() if k != id} | ({id: pause} if pause else {})
-    return participation.model_copy(update={"pauses": pauses})
+    over = participation.over if pause else (*participation.over, id)
+    return participation.model_copy(update={"pauses": pauses, "over": over})
 
 
 PARTICIPATION = Aggregate(enrollment.PARTICIPATION, Participation(), decide, evolve)

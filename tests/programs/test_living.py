@@ -210,7 +210,9 @@ async def _worlds(web: Web, services: House, crowd: Crowd) -> dict[str, dict[str
     await web.settled()
     left, ended, gone = WORLDS
     path = crowd.story.at("/pairs/{}")
-    await web.post(mentors[left].login, "matching", path.format(pairs[left]) + "/leave")
+    reason: Json = {"reason": "nobody looks at this"}
+    for _ in range(2):
+        await web.post(mentors[left].login, "matching", path.format(pairs[left]) + "/leave", reason, If_Match='"77"')
     seen = await web.get(crowd.founder, "matching", path.format(pairs[ended]))
     await web.post(crowd.founder, "matching", path.format(pairs[ended]) + "/end", If_Match=seen.etag)
     await web.post(mentors[gone].login, "enrollment", crowd.story.at("/participations/me/withdraw"))

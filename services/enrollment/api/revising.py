@@ -117,7 +117,9 @@ async def arrange_pause(ctx: Context, program: ProgramId, body: NewPause) -> Res
 @router.delete(ME + "/pauses/{pause}")
 async def call_off_pause(ctx: Context, program: ProgramId, pause: PauseId) -> Response:
     """A participant stays, or is back; also where the pause is over already."""
-    profile, _ = await _mine(ctx, program)
+    profile, state = await _mine(ctx, program)
+    if pause not in (*state.pauses, *state.over):
+        raise ctx.missing("pause")
     command = CallOffPause(pause=pause, today=today_in(profile.zone, ctx.now()))
     outcome = await ctx.run(On(PARTICIPATION, stream_of(program, _me(ctx)), command))
     return ctx.answer(outcome, pause=pause)

@@ -8,10 +8,12 @@ from fastapi import APIRouter
 
 from chassis.deciding.commands import Outcome
 from chassis.running.http import Body, Context, Ctx, Response
+from contracts.profiles import profile_key
 from contracts.types import PersonId, ProgramId, Side
 from services.matching.excluding import exclude, excluded_by, lift
 from services.matching.pair import PAIR
 from services.matching.seat import SEAT, seat_stream
+from services.matching.views import PROFILES
 
 router = APIRouter()
 ONE = "/programs/{program}/exclusions/{person}"
@@ -27,6 +29,7 @@ async def my_exclusions(ctx: Context, program: ProgramId) -> dict[str, Any]:
 @router.put(ONE)
 async def exclude_person(ctx: Context, program: ProgramId, person: PersonId, body: Body | None = None) -> Response:
     """Never be paired with somebody, at any time and on either side. A living `pair` goes on: leave it to end it."""
+    await _here(ctx, program, person)
     await ctx.run(*await exclude(ctx, program, _me(ctx), person))
     pair = await _living(ctx, program, person)
     told = "you are a pair already, which goes on; leave it to end it" if pair else "you will not be paired"
@@ -36,8 +39,16 @@ async def exclude_person(ctx: Context, program: ProgramId, person: PersonId, bod
 @router.delete(ONE)
 async def lift_exclusion(ctx: Context, program: ProgramId, person: PersonId) -> Response:
     """Be open for somebody again; also if they never were excluded."""
+    if person not in await excluded_by(ctx, program, _me(ctx)):
+        await _here(ctx, program, person)
     await ctx.run(*lift(program, _me(ctx), person))
     return ctx.answer(Outcome(), person=person)
+
+
+async def _here(ctx: Ctx, program: str, person: str) -> None:
+    """404 for who is nobody in this program."""
+    if await ctx.views.latest(PROFILES, profile_key(program, person)) is None:
+        raise ctx.missing("person")
 
 
 async def _living(ctx: Ctx, program: str, other: str) -> str | None:

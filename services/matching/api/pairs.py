@@ -41,8 +41,11 @@ async def show_pair(ctx: Context, program: ProgramId, pair: PairId) -> Response:
 
 
 @router.post("/programs/{program}/pairs/{pair}/leave")
-async def leave_pair(ctx: Context, program: ProgramId, pair: PairId, body: Body | None = None) -> Response:
-    """Alone, at once, without a reason; the other side sees that the pair has ended and nothing else."""
+async def leave_pair(ctx: Context, program: ProgramId, pair: PairId) -> Response:
+    """Alone, at once, without a reason; the other side sees that the pair has ended and nothing else.
+
+    It needs nothing: whatever else is sent with it is not looked at.
+    """
     state, _ = await _pair(ctx, program, pair)
     _own(ctx, state)
     return ctx.answer(await ctx.run(*release(state, ReleaseCause.ended, leaver=ctx.caller.person)), pair=pair)
