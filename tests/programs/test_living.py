@@ -216,6 +216,7 @@ async def _worlds(web: Web, services: House, crowd: Crowd) -> dict[str, dict[str
     seen = await web.get(crowd.founder, "matching", path.format(pairs[ended]))
     await web.post(crowd.founder, "matching", path.format(pairs[ended]) + "/end", If_Match=seen.etag)
     await web.post(mentors[gone].login, "enrollment", crowd.story.at("/participations/me/withdraw"))
+    await web.post(mentors[gone].login, "matching", path.format(pairs[gone]) + "/leave")  # who has left the program can
     await web.settled()
     found = {}
     for how, pair in pairs.items():
