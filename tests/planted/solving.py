@@ -17,8 +17,13 @@ async def _nothing(session: Any) -> None:
     """What the transaction of a chunk does besides."""
 
 
+async def _go_on(claim: Claim) -> None:
+    """Tell nobody how far it is, and so learn nothing."""
+
+
 def _claim_no_more() -> None:
     """Write without a look at whose the round is."""
+    Claim.tell = _go_on  # type: ignore[method-assign]
     Claim.holds = lambda self, done: _nothing  # type: ignore[method-assign]
     Claim.ends = lambda self: _nothing  # type: ignore[method-assign]
 
