@@ -71,15 +71,19 @@ def _exchanged(pairs: Ints, sides: tuple[Groups, Groups], out: set[tuple[int, in
     if not bad:
         return pairs
     there = set(chosen)
+    kinds = [side.of[pairs[:, k]] for k, side in enumerate(sides)]
     for place in bad:
         a, b = chosen[place]
-        alike = sides[0].of[pairs[:, 0]] == sides[0].of[a], sides[1].of[pairs[:, 1]] == sides[1].of[b]
+        if (a, b) not in out:
+            continue  # exchanged by an earlier one
+        alike = [kinds[k] == kinds[k][place] for k in (0, 1)]
         for other in np.flatnonzero(alike[0] | alike[1]).tolist():
             new = (a, chosen[other][1]), (chosen[other][0], b)
             if not any(pair in out or pair in there for pair in new):
                 there -= {chosen[place], chosen[other]}
                 there |= set(new)
                 chosen[place], chosen[other] = new
+                kinds[1][place], kinds[1][other] = kinds[1][other], kinds[1][place]  # who comes next meets these
                 break
         else:
             return None
