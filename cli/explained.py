@@ -139,6 +139,8 @@ def _price(price: Json) -> None:
     lost = {name: price[name] for name in ("people", "pairs", "points")}
     parts = [f"{abs(n):,} {name} {'less' if n > 0 else 'more'}" for name, n in lost.items() if n]
     out.print(f"With it the round would have {', '.join(parts) or 'as much in all'}.")
+    if lost["people"] <= 0 and lost["pairs"] <= 0 and lost["points"] < 0:
+        out.print("But somebody who goes first, whom a round had nobody for or whose pair ended, would have nobody.")
     rows = [
         (c["person"], c["side"], " ".join(c["before"]) or "–", " ".join(c["after"]) or "–") for c in price["changes"]
     ]

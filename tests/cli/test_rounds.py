@@ -87,23 +87,32 @@ def test_what_a_term_rests_on_in_words(facts: dict[str, Any], text: str) -> None
     assert explained.rests_on(facts) == text
 
 
-def test_a_pair_at_a_price_is_told_with_who_would_change(capsys: pytest.CaptureFixture[str]) -> None:
+def _at_a_price(**price: Any) -> dict[str, Any]:
     about = {"level": 1, "function": "ops", "site": "here"}
     change = {"person": "ada", "side": "mentor", "before": ["pia"], "after": ["omar"]}
-    explained.show_pair(
-        {
-            "answer": "possible",
-            "mentor": {"person": "ada", **about},
-            "executive": {"person": "omar", **about, "level": 5},
-            "rule": None,
-            "unplaceable": {},
-            "terms": [{"term": "seeks", "points": 2000, "most": 4000, "rests_on": {"themes": ["data"]}}],
-            "price": {"people": 2, "pairs": 1, "points": -300, "changed": 4, "changes": [change]},
-        }
-    )
+    return {
+        "answer": "possible",
+        "mentor": {"person": "ada", **about},
+        "executive": {"person": "omar", **about, "level": 5},
+        "rule": None,
+        "unplaceable": {},
+        "terms": [{"term": "seeks", "points": 2000, "most": 4000, "rests_on": {"themes": ["data"]}}],
+        "price": {**price, "changed": 4, "changes": [change]},
+    }
+
+
+def test_a_pair_at_a_price_is_told_with_who_would_change(capsys: pytest.CaptureFixture[str]) -> None:
+    explained.show_pair(_at_a_price(people=2, pairs=1, points=-300))
     shown = capsys.readouterr().out
     for text in ("2,000", "4,000", "data", "2 people less, 1 pairs less, 300 points more", "… and 3 more"):
         assert text in shown, shown
+    assert "goes first" not in shown
+
+
+def test_a_pair_that_would_give_more_points_costs_somebody_their_place(capsys: pytest.CaptureFixture[str]) -> None:
+    explained.show_pair(_at_a_price(people=0, pairs=0, points=-300))
+    shown = capsys.readouterr().out
+    assert "300 points more" in shown and "somebody who goes first" in shown
 
 
 def test_everybody_without_a_partner_is_counted_by_reason(capsys: pytest.CaptureFixture[str]) -> None:
