@@ -16,8 +16,8 @@ from typing import Any
 from chassis.deciding.decider import Aggregate, On, S
 from chassis.deciding.journal import LARGEST_COMMIT, UNKNOWN_BODY, Commit, Event, Journal, Meta
 from chassis.deciding.memory import Head, Memory
+from chassis.running.metrics import METRICS
 from chassis.running.mongo import Database, DuplicateKeyError, Session, WriteFailed, is_transient
-from chassis.running.telemetry import METRICS
 from contracts.catalog import Catalog
 from contracts.fact import Fact
 from contracts.streams import Audience, parts

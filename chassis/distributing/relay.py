@@ -20,8 +20,9 @@ from chassis.distributing.generations import Generations
 from chassis.distributing.latest import LatestStore
 from chassis.distributing.producer import Outgoing, Sender
 from chassis.distributing.slots import partition_of
+from chassis.running.metrics import METRICS
 from chassis.running.mongo import SNAPSHOT_READ, Database, Document
-from chassis.running.telemetry import METRICS, is_sampled, start, traceparent_of
+from chassis.running.telemetry import is_sampled, start, traceparent_of
 from contracts.catalog import Catalog
 from contracts.envelope import Envelope, to_headers
 from contracts.streams import HEARTBEAT, parts

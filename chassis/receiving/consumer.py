@@ -23,8 +23,9 @@ from chassis.distributing.access import Access, client
 from chassis.receiving.inbox import Inbox, Lost, Place
 from chassis.receiving.records import Record
 from chassis.receiving.versions import NotLive
+from chassis.running.metrics import METRICS
 from chassis.running.mongo import in_short
-from chassis.running.telemetry import METRICS, is_sampled, start
+from chassis.running.telemetry import is_sampled, start
 
 __all__ = ["Consumer", "KafkaError", "Lag", "end_offsets"]
 

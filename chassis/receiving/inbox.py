@@ -24,6 +24,7 @@ from chassis.receiving.tasks import Tasks
 from chassis.receiving.versions import CHECKPOINTS, FILLING, HELD, LIVE, NotLive, collection_of
 from chassis.receiving.versions import COLLECTION as INBOXES
 from chassis.receiving.views import StateView, View, Views
+from chassis.running.metrics import METRICS
 from chassis.running.mongo import (
     ASCENDING,
     Database,
@@ -35,7 +36,7 @@ from chassis.running.mongo import (
     in_short,
     is_transient,
 )
-from chassis.running.telemetry import METRICS, is_sampled, start, traceparent_of
+from chassis.running.telemetry import is_sampled, start, traceparent_of
 from contracts.catalog import Catalog
 from contracts.fact import Fact
 

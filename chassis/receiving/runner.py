@@ -18,9 +18,10 @@ from chassis.deciding.commands import Conflict, Origin, Outcome, Write, command_
 from chassis.deciding.decider import Aggregate, On, Refused, S
 from chassis.receiving.tasks import COLLECTION, NotYet, Task
 from chassis.receiving.views import Views
+from chassis.running.metrics import METRICS
 from chassis.running.mongo import ASCENDING, Document, IndexModel, PyMongoError, in_short, is_transient
 from chassis.running.settings import Role
-from chassis.running.telemetry import METRICS, is_sampled, start, traceparent_of
+from chassis.running.telemetry import is_sampled, start, traceparent_of
 from contracts.catalog import NewerVersion
 from contracts.envelope import Unreadable
 from contracts.streams import parts

@@ -39,12 +39,12 @@ from chassis.running.arrivals import Arrivals
 from chassis.running.auth import Tokens
 from chassis.running.clock import Clock
 from chassis.running.following import Following
+from chassis.running.metrics import METRICS
 from chassis.running.mongo import Database
 from chassis.running.parts import Parts
 from chassis.running.problems import later
 from chassis.running.service import Service
 from chassis.running.settings import Role, Settings
-from chassis.running.telemetry import METRICS
 from chassis.running.watch import Watch
 from contracts.streams import Audience, parts
 

@@ -1,4 +1,4 @@
-"""Traces and metrics: set up once per process; spans carry only attributes from the allow-list."""
+"""Traces: set up once per process, with the metrics; spans carry only attributes from the allow-list."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from opentelemetry import metrics, trace
+from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
-from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, View
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased, TraceIdRatioBased
 from opentelemetry.trace import Link, Span, SpanKind, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from chassis.running.metrics import provide
 
 ALLOWED = frozenset(
     {
@@ -33,31 +32,6 @@ ALLOWED = frozenset(
 """Names of span attributes that may leave the process; none of them can hold a name, an address or a text."""
 
 _PROPAGATOR = TraceContextTextMapPropagator()
-_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-
-
-class Metrics:
-    """The instruments of a process. Counters only grow; gauges are set from what was last seen."""
-
-    def __init__(self) -> None:
-        meter = metrics.get_meter("counterpoint")
-        self.http_duration = meter.create_histogram("http.server.request.duration", "s", "time to answer a request")
-        self.commands = meter.create_counter("counterpoint.commands", "1", "commands that wrote facts")
-        self.conflicts = meter.create_counter("counterpoint.conflicts", "1", "attempts that met a quicker writer")
-        self.pending = meter.create_gauge("counterpoint.relay.pending", "1", "commits that wait for the relay")
-        self.pending_age = meter.create_gauge("counterpoint.relay.pending.age", "s", "age of the oldest of them")
-        self.relayed = meter.create_counter("counterpoint.relay.relayed", "1", "facts acknowledged by Kafka")
-        self.projected = meter.create_counter("counterpoint.inbox.projected", "1", "facts that took effect")
-        self.repeats = meter.create_counter("counterpoint.inbox.repeats", "1", "facts seen before and skipped")
-        self.foreign = meter.create_counter("counterpoint.inbox.foreign", "1", "records that are not ours, or unknown")
-        self.lag = meter.create_gauge("counterpoint.inbox.lag", "s", "age of the oldest record not yet applied")
-        self.parked = meter.create_gauge("counterpoint.inbox.parked", "1", "streams and records that wait for somebody")
-        self.tasks_due = meter.create_gauge("counterpoint.tasks.due", "1", "tasks that could run now")
-        self.tasks_late = meter.create_gauge("counterpoint.tasks.late", "s", "how long the oldest of them has waited")
-        self.round_trips = meter.create_gauge("counterpoint.mongo.round_trips", "1", "database commands so far")
-
-
-METRICS = Metrics()
 
 
 def tracer() -> Tracer:
@@ -74,16 +48,12 @@ def setup(service: str, role: str, spans_file: Path | None) -> TracerProvider:
     )
     if spans_file is not None:
         provider.add_span_processor(BatchSpanProcessor(SpanFile(spans_file), schedule_delay_millis=200))
-    readers: list[MetricReader] = []
     if os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
-        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-        readers.append(PeriodicExportingMetricReader(OTLPMetricExporter()))
     trace.set_tracer_provider(provider)
-    view = View(instrument_name="*.duration", aggregation=ExplicitBucketHistogramAggregation(_SECONDS))
-    metrics.set_meter_provider(MeterProvider(metric_readers=readers, resource=resource, views=[view]))
+    provide(resource)
     return provider
 
 

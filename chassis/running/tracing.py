@@ -9,7 +9,8 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chassis.running.telemetry import METRICS, start
+from chassis.running.metrics import METRICS
+from chassis.running.telemetry import start
 
 
 class Tracing:

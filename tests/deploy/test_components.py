@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from chassis.running.telemetry import ALLOWED, Metrics
+from chassis.running.metrics import Metrics
+from chassis.running.telemetry import ALLOWED
 from local.topics import SERVICES
 from tests.deploy.manifests import ROOT, WORKLOADS, environment, named, of_kind, rendered
 
@@ -35,7 +36,7 @@ class Named:
 def exported(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """The names under which the collector's Prometheus exporter offers the metrics that there are."""
     meter = Named()
-    monkeypatch.setattr("chassis.running.telemetry.metrics.get_meter", lambda _: meter)
+    monkeypatch.setattr("chassis.running.metrics.metrics.get_meter", lambda _: meter)
     Metrics()
     found = set()
     for kind, name, unit in meter.made:

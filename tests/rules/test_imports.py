@@ -34,6 +34,7 @@ HOMES = {
     },
     "uvicorn": {"chassis/running/program.py"},
     "opentelemetry": {
+        "chassis/running/metrics.py",
         "chassis/running/telemetry.py",
         "chassis/running/tracing.py",
         "chassis/running/http.py",
