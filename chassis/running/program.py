@@ -102,7 +102,8 @@ def run(service: Service) -> None:
     for role, main in ((Role.rebuild, rebuilding.main), (Role.republish, republishing.main)):
         if settings.role is role:
             sys.exit(asyncio.run(main(Runtime(service, settings))))
-    provider = telemetry.setup(service.name, settings.role, settings.spans_file)
+    resource = telemetry.resource_of(service.name, settings.role, settings.environment)
+    provider = telemetry.setup(resource, settings.spans_file)
     app = build(service, settings)
     config = uvicorn.Config(
         app,

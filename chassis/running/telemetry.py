@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import os
+import uuid
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased, TraceIdRatioBased
 from opentelemetry.trace import Link, Span, SpanKind, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from chassis import RELEASE
 from chassis.running.metrics import provide
+from chassis.running.spanfile import SpanFile
 
 ALLOWED = frozenset(
     {
@@ -39,9 +40,22 @@ def tracer() -> Tracer:
     return trace.get_tracer("counterpoint")
 
 
-def setup(service: str, role: str, spans_file: Path | None) -> TracerProvider:
+def resource_of(service: str, role: str, environment: str) -> Resource:
+    """Which process all telemetry comes from. `OTEL_RESOURCE_ATTRIBUTES` adds where it runs (`k8s.*`), and may name the
+    deployment and the instance otherwise."""
+    told = OTELResourceDetector().detect()
+    ours = {
+        "service.namespace": "counterpoint",
+        "service.version": RELEASE,
+        "service.instance.id": str(uuid.uuid4()),
+        "deployment.environment.name": environment,
+    }
+    fixed = {"service.name": f"counterpoint-{service}", "counterpoint.role": role}
+    return Resource.create(ours | dict(told.attributes) | fixed)
+
+
+def setup(resource: Resource, spans_file: Path | None) -> TracerProvider:
     """Install the providers. OTLP where `OTEL_EXPORTER_OTLP_ENDPOINT` says where to; a file in the local stack."""
-    resource = Resource.create({"service.name": f"counterpoint-{service}", "counterpoint.role": role})
     ratio = float(os.environ.get("OTEL_TRACES_SAMPLER_ARG", "0.05"))
     provider = TracerProvider(
         resource=resource, sampler=ParentBased(ALWAYS_ON if spans_file else TraceIdRatioBased(ratio))
@@ -55,36 +69,6 @@ def setup(service: str, role: str, spans_file: Path | None) -> TracerProvider:
     trace.set_tracer_provider(provider)
     provide(resource)
     return provider
-
-
-class SpanFile(SpanExporter):
-    """Appends finished spans to a file, one JSON object a line, for `counterpoint trace`."""
-
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._path = path
-
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        with self._path.open("a") as out:
-            out.writelines(json.dumps(_plain(span)) + "\n" for span in spans)
-        return SpanExportResult.SUCCESS
-
-
-def _plain(span: ReadableSpan) -> dict[str, Any]:
-    context, parent = span.get_span_context(), span.parent
-    return {
-        "trace": format(context.trace_id, "032x") if context else None,
-        "span": format(context.span_id, "016x") if context else None,
-        "parent": format(parent.span_id, "016x") if parent else None,
-        "links": [format(link.context.trace_id, "032x") for link in span.links],
-        "service": span.resource.attributes.get("service.name"),
-        "name": span.name,
-        "kind": span.kind.name.lower(),
-        "start_ns": span.start_time,
-        "end_ns": span.end_time,
-        "status": span.status.status_code.name.lower(),
-        "attributes": dict(span.attributes or {}),
-    }
 
 
 def is_sampled(traceparent: str | None) -> bool:

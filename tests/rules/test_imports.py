@@ -36,6 +36,7 @@ HOMES = {
     "opentelemetry": {
         "chassis/running/metrics.py",
         "chassis/running/telemetry.py",
+        "chassis/running/spanfile.py",
         "chassis/running/tracing.py",
         "chassis/running/http.py",
         "chassis/receiving/consumer.py",

@@ -1,0 +1,71 @@
+"""What a finished span is on a line of the local stack's file, and which process it says it comes from."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.trace import Link, SpanKind, set_span_in_context
+
+from chassis import RELEASE
+from chassis.running.spanfile import SpanFile, plain
+from chassis.running.telemetry import resource_of
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_line_says_whose_it_is_where_it_belongs_and_what_it_is_linked_to(tmp_path: Path) -> None:
+    provider = TracerProvider(resource=resource_of("tally", "worker", "local"))
+    provider.add_span_processor(SimpleSpanProcessor(SpanFile(tmp_path / "spans" / "tally.jsonl")))
+    tracer = provider.get_tracer("test")
+    other = tracer.start_span("other")
+    above = tracer.start_span("above")
+    below = tracer.start_span(
+        "below",
+        context=set_span_in_context(above),
+        kind=SpanKind.CONSUMER,
+        links=[Link(other.get_span_context())],
+        attributes={"counterpoint.fact": "Counted"},
+    )
+    for span in (below, above, other):
+        span.end()
+    line = plain(below)  # type: ignore[arg-type]
+    ids = {name: span.get_span_context() for name, span in (("above", above), ("below", below), ("other", other))}
+    assert line["trace"] == format(ids["above"].trace_id, "032x")
+    assert (line["span"], line["parent"]) == (
+        format(ids["below"].span_id, "016x"),
+        format(ids["above"].span_id, "016x"),
+    )
+    assert line["links"] == [
+        {"trace": format(ids["other"].trace_id, "032x"), "span": format(ids["other"].span_id, "016x")}
+    ]
+    assert (line["service"], line["role"]) == ("counterpoint-tally", "worker")
+    assert (line["name"], line["kind"], line["status"]) == ("below", "consumer", "unset")
+    assert line["attributes"] == {"counterpoint.fact": "Counted"}
+    assert 0 < line["start_ns"] <= line["end_ns"]
+    assert plain(above)["parent"] is None  # type: ignore[arg-type]
+    assert len((tmp_path / "spans" / "tally.jsonl").read_text().splitlines()) == 3
+
+
+def test_telemetry_says_which_process_it_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(
+        "OTEL_RESOURCE_ATTRIBUTES", "k8s.pod.name=tally-0,service.instance.id=tally-0,service.name=other"
+    )
+    said = dict(resource_of("tally", "api", "production").attributes)
+    assert {name: said[name] for name in said if not name.startswith("telemetry.")} == {
+        "service.name": "counterpoint-tally",
+        "service.namespace": "counterpoint",
+        "service.version": RELEASE,
+        "service.instance.id": "tally-0",
+        "counterpoint.role": "api",
+        "deployment.environment.name": "production",
+        "k8s.pod.name": "tally-0",
+    }
+    monkeypatch.delenv("OTEL_RESOURCE_ATTRIBUTES")
+    one, another = (resource_of("tally", "api", "production").attributes["service.instance.id"] for _ in range(2))
+    assert one != another
+
+
+def test_the_release_is_the_packages_version() -> None:
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == RELEASE
