@@ -6,7 +6,23 @@ from typing import Annotated
 
 import typer
 
-from cli import audit, demo, erase, events, health, parked, rebuild, republish, roster, rounds, running, stack, traces
+from cli import (
+    asks,
+    audit,
+    demo,
+    erase,
+    events,
+    health,
+    parked,
+    rebuild,
+    republish,
+    reviewing,
+    roster,
+    rounds,
+    running,
+    stack,
+    traces,
+)
 from cli.failure import EXIT_CODES, FAILED, Failure
 from cli.screen import err
 from local.errors import LocalError
@@ -32,7 +48,9 @@ app.command("up")(stack.up)
 app.command("down")(stack.down)
 app.command("demo")(demo.demo)
 app.command("import")(roster.import_roster)
+rounds.rounds.add_typer(reviewing.reviewing)
 app.add_typer(rounds.rounds, name="round")
+app.add_typer(asks.asks, name="ask")
 app.add_typer(events.events, name="events")
 app.command("lag")(health.lag)
 app.add_typer(parked.parked, name="parked")

@@ -2,14 +2,15 @@
 
 import time
 from contextlib import nullcontext
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.status import Status
 
-from cli import explained, running
+from cli import explained
 from cli.explained import Json
 from cli.failure import FAILED, Failure
+from cli.matching import call, done, items_of, read
 from cli.screen import AsJson, Program, as_json, as_json_line, err, out, table
 
 rounds = typer.Typer(
@@ -21,35 +22,13 @@ Kind = Annotated[str, typer.Option(help="cohort, newcomers (who never had a pair
 LOOK = 0.2
 
 
-def _call(method: str, program: str | None, path: str, body: Json) -> Json:
-    told = running.stack()
-    return running.request(told, method, "matching", f"/programs/{running.program(told, program)}{path}", json=body)
-
-
-def _read(program: str | None, path: str, **query: str | None) -> Json:
-    told = running.stack()
-    params = {name: value for name, value in query.items() if value}
-    return running.read(told, "matching", f"/programs/{running.program(told, program)}{path}", params=params)
-
-
-def _items(program: str | None, path: str) -> list[Json]:
-    """Every item of a list, page by page."""
-    items: list[Json] = []
-    after: str | None = ""
-    while after is not None:
-        page = _read(program, path, limit="200", after=after)
-        items += page["items"]
-        after = page["next"]
-    return items
-
-
 @rounds.command("feasibility")
 def feasibility(kind: Kind = "cohort", program: Program = None, json: AsJson = False) -> None:
     """Before a round: what it would give, whom no round can place and why, and what each rule costs."""
-    found = _read(program, "/feasibility", kind=kind, limit="200")
+    found = read(program, "/feasibility", kind=kind, limit="200")
     people, after = found["items"], found["next"]
     while after is not None:
-        page = _read(program, "/feasibility", kind=kind, limit="200", after=after)
+        page = read(program, "/feasibility", kind=kind, limit="200", after=after)
         people, after = people + page["items"], page["next"]
     if json:
         as_json({**found, "items": people, "next": None})
@@ -81,7 +60,7 @@ def open_round(
     json: AsJson = False,
 ) -> None:
     """Open a round on everybody who can be matched; it is solved at once."""
-    opened = _call("POST", program, "/rounds", {"kind": kind})
+    opened = call("POST", program, "/rounds", {"kind": kind})
     if watch:
         _watch(opened["round"], program, json)
     elif json:
@@ -101,7 +80,7 @@ def _watch(round_id: str, program: str | None, json: bool) -> None:
     before = ""
     with err.status("") if err.is_terminal and not json else nullcontext() as status:
         while True:
-            found = _read(program, f"/rounds/{round_id}")
+            found = read(program, f"/rounds/{round_id}")
             step = _step(found)
             if step != before:
                 _tell(step, found, status, json)
@@ -139,11 +118,11 @@ def _step(found: Json) -> str:
 @rounds.command("show")
 def show_round(round_id: RoundId, program: Program = None, json: AsJson = False) -> None:
     """Show how far a round is and what came out: scores, who has nobody and why, what other objectives would give."""
-    found = _read(program, f"/rounds/{round_id}")
+    found = read(program, f"/rounds/{round_id}")
     if found["state"] in ("opened", "abandoned"):
         as_json(found) if json else out.print(_step(found) if found["state"] == "opened" else "abandoned")
         return
-    people = _items(program, f"/rounds/{round_id}/explanation")
+    people = items_of(program, f"/rounds/{round_id}/explanation")
     objectives = _objectives(program, round_id)
     if json:
         as_json({**found, "people": people, "objectives": objectives})
@@ -167,7 +146,7 @@ def show_round(round_id: RoundId, program: Program = None, json: AsJson = False)
 def _objectives(program: str | None, round_id: str) -> list[Json]:
     """Nothing where they cannot be told any more, or the program is too large."""
     try:
-        return list(_read(program, f"/rounds/{round_id}/objectives")["items"])
+        return list(read(program, f"/rounds/{round_id}/objectives")["items"])
     except Failure as failure:
         if failure.code != FAILED:
             raise
@@ -184,7 +163,7 @@ def explain(
 ) -> None:
     """Explain why two are a pair or none and what that would cost; of one person, with whom and why with nobody."""
     query = {"mentor": person, "executive": other} if other else {"person": person}
-    found = _read(program, f"/rounds/{round_id}/explanation", **query)
+    found = read(program, f"/rounds/{round_id}/explanation", **query)
     if json:
         as_json(found)
     elif other:
@@ -202,7 +181,7 @@ def compare(
     json: AsJson = False,
 ) -> None:
     """Show what differs between two rounds: pairs that stayed, changed, came and went, and everybody's points."""
-    told = explained.compared(*(_items(program, f"/rounds/{each}/explanation") for each in (round_id, other)))
+    told = explained.compared(*(items_of(program, f"/rounds/{each}/explanation") for each in (round_id, other)))
     if json:
         as_json(told)
     else:
@@ -219,7 +198,7 @@ def verify(
     json: AsJson = False,
 ) -> None:
     """Check that a round's result is what it says and that nothing better exists; fails where it is not."""
-    found = _read(program, f"/rounds/{round_id}/verification", replay=str(replay).lower())
+    found = read(program, f"/rounds/{round_id}/verification", replay=str(replay).lower())
     if json:
         as_json(found)
     elif found["proven"]:
@@ -233,7 +212,7 @@ def verify(
 @rounds.command("proposals")
 def proposals(round_id: RoundId, program: Program = None, json: AsJson = False) -> None:
     """List the pairs a round proposes, with what each score is made of."""
-    items = _items(program, f"/rounds/{round_id}/proposals")
+    items = items_of(program, f"/rounds/{round_id}/proposals")
     if json:
         as_json(items)
         return
@@ -242,49 +221,6 @@ def proposals(round_id: RoundId, program: Program = None, json: AsJson = False) 
         for i in items
     ]
     out.print(table("", ("proposal", "score", "terms", "verdict", "state"), rows, ("score",)))
-
-
-@rounds.command("review")
-def review(
-    proposal: Annotated[str, typer.Argument(help="The proposal's id (pp_…).")],
-    verdict: Annotated[str, typer.Argument(help="approved, rejected, locked or unlocked.")],
-    program: Program = None,
-    json: AsJson = False,
-) -> None:
-    """Judge one proposal; the last verdict before publication counts. A rejected pair is replaced."""
-    _done(_call("POST", program, f"/proposals/{proposal}/review", {"verdict": verdict}), f"{proposal}: {verdict}", json)
-
-
-@rounds.command("swap")
-def swap(
-    round_id: RoundId,
-    first: Annotated[str, typer.Argument(help="A proposal's id (pp_…).")],
-    second: Annotated[str, typer.Argument(help="Another proposal's id.")],
-    do_it: Annotated[
-        bool, typer.Option("--do-it", help="Do it. Without, its price is told and nothing happens.")
-    ] = False,
-    program: Program = None,
-    json: AsJson = False,
-) -> None:
-    """Exchange the partners of two proposals, or tell what that would cost."""
-    path = f"/rounds/{round_id}/swaps"
-    if do_it:
-        _done(_call("POST", program, path, {"first": first, "second": second}), "Swapped and locked.", json)
-        return
-    found = _read(program, path, first=first, second=second)
-    if json:
-        as_json(found)
-        return
-    rows = [("now", p["mentor"], p["executive"], p["score"], "") for p in found["before"]]
-    rows += [("then", p["mentor"], p["executive"], p["score"], p["why_not"]) for p in found["after"]]
-    out.print(table("", ("", "mentor", "executive", "points", "not possible"), rows, ("points",)))
-    out.print(f"In all: {found['points']:+,} points. To do it: --do-it")
-
-
-@rounds.command("approve")
-def approve(round_id: RoundId, program: Program = None, json: AsJson = False) -> None:
-    """Approve every proposal that has no verdict yet."""
-    _done(_call("POST", program, f"/rounds/{round_id}/approvals", {}), "Approved what had no verdict.", json)
 
 
 @rounds.command("publish")
@@ -296,17 +232,10 @@ def publish(
 ) -> None:
     """Let the result out: the mentors are asked for their consent."""
     body = {"rest": rest} if rest else {}
-    _done(_call("POST", program, f"/rounds/{round_id}/publish", body), "Published; the mentors are asked first.", json)
+    done(call("POST", program, f"/rounds/{round_id}/publish", body), "Published; the mentors are asked first.", json)
 
 
 @rounds.command("abandon")
 def abandon(round_id: RoundId, program: Program = None, json: AsJson = False) -> None:
     """Give a round up before it is published; what it proposes comes to nothing, and nobody is told."""
-    _done(_call("POST", program, f"/rounds/{round_id}/abandon", {}), "Abandoned.", json)
-
-
-def _done(answer: dict[str, Any], text: str, json: bool) -> None:
-    if json:
-        as_json(answer)
-    else:
-        out.print(text)
+    done(call("POST", program, f"/rounds/{round_id}/abandon", {}), "Abandoned.", json)

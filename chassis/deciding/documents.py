@@ -64,6 +64,17 @@ class Documents:
 
         return write
 
+    def exchanged(
+        self, kind: str, scope: str, id: str, before: Mapping[str, Any] | None, doc: Mapping[str, Any]
+    ) -> Write:
+        """Replace a document that is still as it was read (None: not there), in the transaction of a commit, which is
+        nothing where it is not: raises `Conflict`. So of all who read it the same only one can go on."""
+
+        async def write(session: Session) -> None:
+            await self._replace(kind, scope, id, doc, session, {"doc": before})
+
+        return write
+
     async def _amend(
         self,
         kind: str,
@@ -99,13 +110,21 @@ class Documents:
         docs = await self._collection.find(query, batch_size=5000).sort("_id", 1).limit(limit).to_list(None)
         return [d["doc"] for d in docs if not d.get("buried")]
 
-    async def _replace(self, kind: str, scope: str, id: str, doc: Mapping[str, Any], session: Session | None) -> None:
+    async def _replace(
+        self,
+        kind: str,
+        scope: str,
+        id: str,
+        doc: Mapping[str, Any],
+        session: Session | None,
+        where: Mapping[str, Any] | None = None,
+    ) -> None:
         whole = {"_id": _key(kind, scope, id), "kind": kind, "scope": scope, "doc": dict(doc)}
         try:
-            which = {"_id": whole["_id"], "buried": None}
+            which = {"_id": whole["_id"], "buried": None, **(where or {})}
             await self._collection.replace_one(which, whole, upsert=True, session=session)
-        except DuplicateKeyError:
-            raise Conflict(f"the {kind} was deleted for good at the same time; try again") from None
+        except DuplicateKeyError:  # it is there, and not as it must be
+            raise Conflict(f"the {kind} was changed or deleted at the same time; try again") from None
 
 
 def _key(kind: str, scope: str, id: str) -> str:

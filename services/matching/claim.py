@@ -7,6 +7,7 @@ document also tells how far solving has come.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -16,6 +17,7 @@ from chassis.receiving.tasks import Work
 
 CLAIM = "round-claim"
 """The kind of document a claim is, by the round's id."""
+Seen = Mapping[str, Any] | None
 NOBODY = {"token": None, "phase": None, "done": 0, "total": None}
 
 
@@ -81,7 +83,23 @@ async def take_from_all(documents: Documents, scope: str, round: str) -> None:
 
 def void(keeps: _Keeps, scope: str, round: str) -> Write:
     """For a transaction after which nobody may go on with what they have begun."""
-    return keeps.documents.put(CLAIM, scope, round, NOBODY | {"voided": random_id("cl")})
+    return keeps.documents.put(CLAIM, scope, round, _nobodys())
+
+
+async def seen(keeps: _Keeps, scope: str, round: str) -> Seen:
+    """What is known of the writing of a round. It changes with whatever is written of it, by whoever solves it or
+    reviews it; to be asked before anything is read that a change rests on."""
+    return await keeps.documents.get(CLAIM, scope, round)
+
+
+def still(keeps: _Keeps, scope: str, round: str, seen: Seen) -> Write:
+    """For the transaction of such a change, which voids the claim. Raises `Conflict` where something was written since
+    it was `seen`."""
+    return keeps.documents.exchanged(CLAIM, scope, round, seen, _nobodys())
+
+
+def _nobodys() -> dict[str, Any]:
+    return NOBODY | {"voided": random_id("cl")}
 
 
 async def progress(keeps: _Keeps, scope: str, round: str, now: datetime) -> dict[str, Any] | None:

@@ -46,6 +46,11 @@ def record(topic: str, value: bytes | None, headers: list[tuple[str, bytes]], ke
         "round explain ro_x pe_x",
         "round compare ro_x ro_y",
         "round swap ro_x pp_x pp_y",
+        "round pick ro_x pe_x pe_y",
+        "round places ro_x",
+        "ask for pe_x pe_y",
+        "ask list",
+        "ask withdraw pp_x",
     ],
 )
 def test_without_a_stack_every_command_says_so_and_ends_with_3(tmp_path: Path, command: str) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from chassis.deciding.documents import Documents
 from chassis.receiving.tasks import Tasks
 from services.matching import solving
+from services.matching.api import review
 from services.matching.claim import Claim
 from tests.planted import Fault
 
@@ -38,7 +40,35 @@ def _forget_what_stands() -> None:
     solving._revision = revision
 
 
+def _as_if_nobody_else(*_: Any) -> Any:
+    """Write what rests on what was read, whatever became of it since."""
+    return _nothing
+
+
+def _look_away() -> None:
+    """Let no document be in anybody's way."""
+    Documents.exchanged = _as_if_nobody_else  # type: ignore[method-assign]
+
+
+_AT_ONCE = (
+    "tests/programs/test_at_once.py::"
+    "test_rounds_that_are_opened_and_pairs_that_are_picked_at_once_are_one_after_the_other"
+)
 FAULTS = [
+    Fault(
+        "rounds-do-not-see-each-other",
+        "running",
+        "services/matching/api/rounds.py",
+        _look_away,
+        (_AT_ONCE,),
+    ),
+    Fault(
+        "picks-do-not-see-each-other",
+        "running",
+        "services/matching/api/review.py",
+        lambda: setattr(review, "still", _as_if_nobody_else),
+        (_AT_ONCE,),
+    ),
     Fault(
         "a-round-is-solved-by-whoever-wakes-up",
         "running",

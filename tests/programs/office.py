@@ -101,13 +101,13 @@ def _login(who: Member | None) -> str:
     return who.login if who else FOUNDER
 
 
-def told(services: House, prefix: str, story: Callable[[Office], Coroutine[Any, Any, None]]) -> None:
-    """Tell a story in a program of its own, with as many mentors as executives."""
+def told(services: House, prefix: str, story: Callable[[Office], Coroutine[Any, Any, None]], capacity: int = 1) -> None:
+    """Tell a story in a program of its own, with as many mentors as executives, of whom each has so many seats."""
 
     async def tell() -> None:
         async with Web(services.installation, patience=120) as web:
             file = roster(services.folder, executives=PEOPLE, mentors=PEOPLE, prefix=prefix, everywhere="bengaluru")
-            crowd = Crowd(services, Story(web, Cast.read(file), Silence()), capacity=1)
+            crowd = Crowd(services, Story(web, Cast.read(file), Silence()), capacity=capacity)
             await crowd.gather()
             await story(Office(crowd))
 

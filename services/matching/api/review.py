@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Literal
 
 from fastapi import APIRouter
 
+from chassis.deciding.commands import ATTEMPTS, Conflict
 from chassis.deciding.decider import On, Refused
 from chassis.running.http import Body, Context, Ctx, Response
 from contracts.matching import Verdict
 from contracts.types import PersonId, ProgramId, ProposalId, RoundId, Side
 from services.matching.api.common import proposal_of, round_of
-from services.matching.claim import void
+from services.matching.claim import seen, still
 from services.matching.cohort import Cohort
 from services.matching.forming import proposal_id
 from services.matching.freezing import INPUT, promised_seats
@@ -21,6 +24,9 @@ from services.matching.seat import SEAT, seat_stream
 from services.matching.swapping import Change, picked, swapped, told
 
 router = APIRouter()
+
+_Find = Callable[[], Awaitable[Change]]
+"""Looks for a change in the round as it is at the moment. Raises Refused where there is none."""
 
 
 class Review(Body):
@@ -51,17 +57,13 @@ async def price_swap(
     ctx: Context, program: ProgramId, round: RoundId, first: ProposalId, second: ProposalId
 ) -> dict[str, Any]:
     """What a swap would do, before anything happens."""
-    state = await _under_review(ctx, program, round)
-    change = await _swap(ctx, program, round, first, second)
-    return await _priced(ctx, program, state, change)
+    return await _priced(ctx, program, round, partial(_swap, ctx, program, round, first, second))
 
 
 @router.post("/programs/{program}/rounds/{round}/swaps")
 async def swap_proposals(ctx: Context, program: ProgramId, round: RoundId, body: Swap) -> Response:
     """Exchange the partners of two proposals. Answers the new `proposals`, which are locked; the rest is kept."""
-    state = await _under_review(ctx, program, round)
-    change = await _swap(ctx, program, round, body.first, body.second)
-    return await _made(ctx, program, state, change)
+    return await _made(ctx, program, round, partial(_swap, ctx, program, round, body.first, body.second))
 
 
 class Pick(Body):
@@ -76,17 +78,14 @@ async def price_pick(
     ctx: Context, program: ProgramId, round: RoundId, mentor: PersonId, executive: PersonId
 ) -> dict[str, Any]:
     """What a pair that the coordinator picks would do, before anything happens and the rest is solved anew."""
-    state = await _under_review(ctx, program, round)
-    change = await _pick(ctx, program, round, mentor, executive)
-    return await _priced(ctx, program, state, change)
+    return await _priced(ctx, program, round, partial(_pick, ctx, program, round, mentor, executive))
 
 
 @router.post("/programs/{program}/rounds/{round}/pairs", status_code=201)
 async def pick_pair(ctx: Context, program: ProgramId, round: RoundId, body: Pick) -> Response:
     """Lock a pair; whoever loses their partner by it is placed anew, around everything else."""
-    state = await _under_review(ctx, program, round)
-    change = await _pick(ctx, program, round, body.mentor, body.executive)
-    return await _made(ctx, program, state, change, 201)
+    find = partial(_pick, ctx, program, round, body.mentor, body.executive)
+    return await _made(ctx, program, round, find, 201)
 
 
 @router.get("/programs/{program}/rounds/{round}/open-places")
@@ -142,8 +141,13 @@ async def _pick(ctx: Ctx, program: str, round: str, mentor: str, executive: str)
         seats, _ = await ctx.read(SEAT, seat_stream(program, person, side))
         if not seats.capacity:
             raise Refused("not-in-round", "one of the two does not take part; choose somebody else")
-    standing = [p for _, p in await ctx.scan(PROPOSAL, program) if p.round == round and p.standing]
+    standing = await _standing(ctx, program, round)
     return picked(await _few(ctx, program, round, {mentor, executive}), mentor, executive, standing)
+
+
+async def _standing(ctx: Ctx, program: str, round: str) -> list[Proposal]:
+    """The proposals that take seats in the round."""
+    return [p for _, p in await ctx.scan(PROPOSAL, program) if p.round == round and p.standing]
 
 
 async def _of_round(ctx: Ctx, program: str, round: str, proposal: str) -> Proposal:
@@ -153,17 +157,15 @@ async def _of_round(ctx: Ctx, program: str, round: str, proposal: str) -> Propos
     return state
 
 
-async def _priced(ctx: Ctx, program: str, round: Round, change: Change) -> dict[str, Any]:
+async def _priced(ctx: Ctx, program: str, round: str, find: _Find) -> dict[str, Any]:
     """The change, and the whole round before and after it; `below` is how far it is from the first, proven result."""
-    now = {
-        (p.mentor, p.executive): p.score
-        for _, p in await ctx.scan(PROPOSAL, program)
-        if p.round == round.round and p.standing
-    }
+    state = await _under_review(ctx, program, round)
+    change = await find()
+    now = {(p.mentor, p.executive): p.score for p in await _standing(ctx, program, round)}
     gone = {(p.mentor, p.executive) for p in change.go}
     come = {(pair.mentor.person, pair.executive.person): pair.score for pair in change.come}
     then = {pair: score for pair, score in now.items() if pair not in gone} | come
-    optimum = round.total if round.optimum is None else round.optimum
+    optimum = state.total if state.optimum is None else state.optimum
     figures = {"now": _counts(now), "then": _counts(then), "optimum": optimum, "below": optimum - sum(then.values())}
     return told(change) | {"round": figures}
 
@@ -173,10 +175,20 @@ def _counts(scores: dict[tuple[str, str], int]) -> dict[str, int]:
     return {"people": len(people), "pairs": len(scores), "total": sum(scores.values())}
 
 
-async def _made(ctx: Ctx, program: str, round: Round, change: Change, status: int = 200) -> Response:
-    change.allowed()
-    commands = change.commands(program, round.round, round.rules_version)
-    outcome = await ctx.run(*commands, also=[void(ctx, program, round.round)])  # whoever solves it begins again
+async def _made(ctx: Ctx, program: str, round: str, find: _Find, status: int = 200) -> Response:
+    """Make a change that rests on how the round is: whoever solves it begins again, and where another change was
+    quicker this one is looked for anew."""
+    for left in reversed(range(ATTEMPTS)):
+        before = await seen(ctx, program, round)
+        state = await _under_review(ctx, program, round)
+        change = await find()
+        change.allowed()
+        commands = change.commands(program, round, state.rules_version)
+        try:
+            outcome = await ctx.run(*commands, also=[still(ctx, program, round, before)])
+            break
+        except (Conflict, Refused):
+            if not left or await seen(ctx, program, round) == before:
+                raise
     pairs = [(c.mentor.person, c.executive.person) for c in change.come]
-    proposals = [proposal_id(round.round, *pair) for pair in pairs]
-    return ctx.answer(outcome, status, proposals=proposals)
+    return ctx.answer(outcome, status, proposals=[proposal_id(round, *pair) for pair in pairs])

@@ -29,6 +29,9 @@ from services.matching.views import PROPOSALS
 
 router = APIRouter()
 
+LAST = "round-last"
+"""The kind of document that names the round of a program that was opened last: of two that are opened at the same
+moment, of which neither sees the other, one fails."""
 NAMED_AFTER = 20
 """A request may wait for as many versions at most; an answer names no more."""
 
@@ -44,6 +47,7 @@ class RoundOrder(Body):
 async def open_round(ctx: Context, program: ProgramId, body: RoundOrder) -> Response:
     round = ctx.new_id("ro")
     stream = ROUND.stream(program, round)
+    last = await ctx.documents.get(LAST, program, program)
     rounds = dict(await ctx.scan(ROUND, program))
     running = [s for s, other in rounds.items() if other.state not in ("published", "abandoned")]
     if running and stream not in rounds:
@@ -65,7 +69,8 @@ async def open_round(ctx: Context, program: ProgramId, body: RoundOrder) -> Resp
         solver=VERSION,
     )
     frozen = ctx.documents.put(INPUT, program, round, cohort.model_dump(mode="json"))
-    outcome = await ctx.run(On(ROUND, stream, command), also=[ctx.cuts.still(program, seen), frozen])
+    only = ctx.documents.exchanged(LAST, program, program, last, {"round": round})
+    outcome = await ctx.run(On(ROUND, stream, command), also=[ctx.cuts.still(program, seen), only, frozen])
     return ctx.answer(outcome, 201, round=round)
 
 
