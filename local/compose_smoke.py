@@ -210,7 +210,7 @@ def check_telemetry(compose: Compose, seconds: float = 15) -> None:
     while True:
         lines = httpx.get(f"{compose.url('collector')}/metrics", trust_env=False).text.splitlines()
         offered = httpx.get(f"{compose.url('metrics')}/metrics", trust_env=False).text
-        silent = [service for service in SERVICES if f'job="counterpoint-{service}"' not in offered]
+        silent = [service for service in SERVICES if f'service_name="counterpoint-{service}"' not in offered]
         sent, lost = _sum(lines, "otelcol_exporter_sent_spans"), _sum(lines, "otelcol_exporter_send_failed_spans")
         if sent and not lost and not silent:
             return _say(f"   {sent:.0f} spans went on to Jaeger, none was lost; metrics of all four services are there")
