@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test nightly revert-tests chaos check bench catalog lock compose-smoke k8s-check k8s-scan down clean
+.PHONY: help setup demo test nightly revert-tests chaos check bench catalog monitoring lock compose-smoke k8s-check k8s-scan down clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -63,6 +63,9 @@ bench: $(READY) ## measure, every figure a ratio against a floor of the same run
 
 catalog: $(READY) ## write the generated documents again
 	@$(BIN)/python -m cli.catalog
+
+monitoring: $(READY) ## write what is made from deploy/alerts again
+	@$(BIN)/python -m local.monitoring
 
 lock: $(READY) ## lock the requirements again, with hashes
 	@$(COMPILE) --extra matching --extra cli --group dev --group local pyproject.toml -o requirements/dev.txt

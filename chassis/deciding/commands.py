@@ -7,6 +7,7 @@ import hashlib
 import random
 import secrets
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -173,6 +174,8 @@ class Commands:
             outcome = await self._in_transaction(origin, on, also)
         if outcome.facts and not outcome.repeated:
             METRICS.commands.add(1)
+            for name, n in Counter(type(f).__name__ for f in outcome.facts if f.category.topic).items():
+                METRICS.facts.add(n, {"counterpoint.fact": name})
             self.wake()
         return outcome
 

@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import logging
 import secrets
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import count
-from math import inf
+from math import inf, isfinite
 
-from opentelemetry.trace import Span, SpanKind
+from opentelemetry.trace import Span, SpanKind, set_span_in_context
 
 from chassis.deciding.journal import COLLECTION, Commit
 from chassis.distributing import generations
@@ -92,6 +93,11 @@ class Relay:
         self._journal = database.collection(COLLECTION, read_concern=SNAPSHOT_READ)
         self._marks = database.collection(COLLECTION)
 
+    @property
+    def working(self) -> bool:
+        """Whether this process is the one of its service that publishes."""
+        return isfinite(self._leased_until) and time.monotonic() < self._leased_until
+
     def wake(self) -> None:
         """Something was committed in this process: do not wait for the next sweep."""
         self._woken.set()
@@ -168,8 +174,6 @@ class Relay:
         if len(docs) == self._page and docs[0]["slot"] < (last := docs[-1]["slot"]):
             docs = [d for d in docs if d["slot"] < last]
             self._begin = last
-        METRICS.pending.set(len(docs))
-        METRICS.pending_age.set((self._now() - min(d["at"] for d in docs)).total_seconds() if docs else 0)
         if docs:
             await self._publish([Commit.from_document(d) for d in docs])
         # An empty rest of the slots says nothing about those before it.
@@ -193,7 +197,6 @@ class Relay:
                 errors.append(answer)
             else:
                 acknowledged += [c.id for c in lane_commits]
-                METRICS.relayed.add(answer)
         await self._marked()
         self._marking = asyncio.create_task(self._mark(acknowledged))
         if errors:
@@ -212,25 +215,33 @@ class Relay:
         if marking is not None:
             await marking
 
-    async def _send(self, producer: Sender, lane: Lane, commits: list[Commit]) -> int:
+    async def _send(self, producer: Sender, lane: Lane, commits: list[Commit]) -> None:
         spans = [_span(commit, lane) for commit in commits]
         records = [
             record
             for commit, span in zip(commits, spans, strict=True)
             for record in outgoing(self._service, commit, traceparent_of(span) if span else None)
         ]
+        told = {
+            "messaging.system": "kafka", "messaging.operation.name": "send", "messaging.destination.name": lane[0]
+        }  # fmt: skip
+        began = time.perf_counter()
         try:
             await producer.send(*lane, records)
         except BaseException as error:
+            told["error.type"] = type(error).__name__
             for span in spans:
                 if span:
                     span.set_attribute("error.type", type(error).__name__)
             raise
         finally:
+            sampled = next((span for span in spans if span), None)
+            within = set_span_in_context(sampled) if sampled else None
+            METRICS.sent_duration.record(time.perf_counter() - began, told, within)
+            METRICS.sent.add(len(records), told)
             for span in spans:
                 if span:
                     span.end()
-        return len(records)
 
     async def _sweep_latest(self) -> int:
         await self._beat()

@@ -245,10 +245,26 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 messaging__consumer__group__name=self._inbox.name,
             )
             with trace.use_span(span, end_on_exit=True):
-                await self._inbox.apply(due)
+                await self._apply_measured(due)
         else:
-            await self._inbox.apply(due)
+            await self._apply_measured(due)
         await self._commit_for_dashboards()
+
+    async def _apply_measured(self, due: Sequence[Record]) -> None:
+        told = {
+            "messaging.system": "kafka",
+            "messaging.operation.name": "process",
+            "messaging.consumer.group.name": self._inbox.name,
+        }
+        began = time.perf_counter()
+        try:
+            await self._inbox.apply(due)
+        except BaseException as error:
+            told["error.type"] = type(error).__name__
+            raise
+        finally:
+            METRICS.batch_duration.record(time.perf_counter() - began, told)
+            METRICS.consumed.add(len(due), told)
 
     def _in_place(self, records: Sequence[Record], limit: Callable[[Place], float]) -> list[Record]:
         """The records that go on exactly where the checkpoints are, up to where each partition may be read."""
@@ -327,7 +343,6 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             since = max(self._level.get(place, 0.0), self._inbox.stamps.get(place, 0) / 1000) or self._began
             seconds = max(0.0, now - since) if end > offset else 0.0
             found.append(Lag(tp.topic, tp.partition, offset, end, round(seconds, 3)))
-        METRICS.lag.set(max((x.seconds for x in found), default=0.0))
         return found
 
 

@@ -21,6 +21,10 @@ NEWER = "newer"
 """Why a stream is parked that goes on by itself: when the version comes; when a release that reads it comes."""
 
 
+REASONS = (GAP, NEWER, "failed", "unreadable", "rewritten")
+"""Every reason for which a stream is parked."""
+
+
 class NotDropped(Exception):
     """What was asked to be dropped is not what its stream stopped at."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -239,6 +240,8 @@ class Inbox:
         METRICS.projected.add(folding.applied)
         METRICS.repeats.add(folding.repeats)
         METRICS.foreign.add(len(foreign))
+        if folding.applied and self.follows is None:
+            METRICS.delay.record(max(0.0, time.time() - min(record.timestamp for record in records) / 1000))
         if folding.rows and self.follows is None:
             self.wake_tasks()
         return folding.applied

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -102,10 +103,17 @@ class Runner:
         self._owner = secrets.token_hex(8)
         self._woken = asyncio.Event()
         self._jobs: dict[str, asyncio.Task[None]] = {}
+        self.doing: dict[str, tuple[str, float]] = {}
         self._skew = timedelta(0)
         self._skew_at = -_CLOCK_CHECK
         self._finishing = False
         self.attempted = 0.0
+
+    @property
+    def ours(self) -> list[str]:
+        """The names of the tasks that this process does."""
+        role = self._runtime.settings.role
+        return sorted(t.name for t in self._tasks.by_name.values() if role.does(t.role))
 
     def wake(self) -> None:
         """Rows were written in this process."""
@@ -153,8 +161,6 @@ class Runner:
             "$or": [{"not_before": None}, {"not_before": {"$lte": now}}],
         }
         rows = await self._collection.find(ready).sort([("due", 1), ("order", 1)]).limit(PAGE).to_list(None)
-        METRICS.tasks_due.set(len(rows))
-        METRICS.tasks_late.set((now - rows[0]["due"]).total_seconds() if rows else 0)
         if not rows:
             return 0
         blocked = await self._blocked(now)
@@ -195,24 +201,32 @@ class Runner:
             return False
         if not await self._claim(row):
             return False
-        span = _span(row)
+        span, outcome, began = _span(row), "done", time.monotonic()
+        self.doing[row["_id"]] = (row["task"], began)
         try:
             async with self._leasing(row):
                 with trace.use_span(span) if span else contextlib.nullcontext():
                     await self._do(row, traceparent_of(span) if span else row["traceparent"])
         except NotYet as early:
+            outcome = "early"
             later = {"due": early.until} if early.until else {"not_before": now + timedelta(milliseconds=200)}
             await self._set(row, later | {"leased": None})
             return False
         except NewerVersion as newer:  # a newer release runs beside this one and will do it
+            outcome = "newer"
             await self._set(row, {"not_before": now + _FOR_A_RELEASE, "leased": None, "error": str(newer)[:500]})
             return False
         except Exception as error:
+            outcome = "failed"
             if is_transient(error):
                 raise  # the database's trouble is none of the task's: it costs no try
             await self._failed(row, error, now)
             return False
         finally:
+            del self.doing[row["_id"]]
+            told = {"counterpoint.task": row["task"], "counterpoint.outcome": outcome}
+            within = trace.set_span_in_context(span) if span else None
+            METRICS.task_duration.record(time.monotonic() - began, told, within)
             if span:
                 span.end()
         await self._collection.delete_one({"_id": row["_id"]})

@@ -73,6 +73,7 @@ class InTime:
         over = True
         self._left.add(task)
         task.add_done_callback(self._forget)
+        scope["problem"] = problem.code
         await problem.response()(scope, receive, send)
 
     async def _ended(self, task: asyncio.Future[None], scope: Scope) -> Problem | None:

@@ -20,6 +20,8 @@ from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStart
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
+from chassis.running.metrics import METRICS
+
 __all__ = [
     "ASCENDING",
     "MAJORITY_READ",
@@ -88,14 +90,25 @@ class RoundTrips(CommandListener):
 
     def __init__(self) -> None:
         self.counts: Counter[tuple[str, str]] = Counter()
+        self._asked: dict[int, dict[str, str]] = {}
 
     def started(self, event: CommandStartedEvent) -> None:
         if event.command_name not in _NOT_ROUND_TRIPS:
-            self.counts[event.command_name, str(event.command.get(event.command_name))] += 1
+            on = event.command.get(event.command_name)
+            self.counts[event.command_name, str(on)] += 1
+            told = {"db.system.name": "mongodb", "db.operation.name": event.command_name}
+            self._asked[event.request_id] = told | ({"db.collection.name": on} if isinstance(on, str) else {})
 
-    def succeeded(self, event: CommandSucceededEvent) -> None: ...
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        self._answered(event.request_id, event.duration_micros)
 
-    def failed(self, event: CommandFailedEvent) -> None: ...
+    def failed(self, event: CommandFailedEvent) -> None:
+        self._answered(event.request_id, event.duration_micros, str(event.failure.get("code", "network")))
+
+    def _answered(self, request: int, micros: int, error: str | None = None) -> None:
+        told = self._asked.pop(request, None)
+        if told is not None:
+            METRICS.database_duration.record(micros / 1e6, told | ({"error.type": error} if error else {}))
 
     @property
     def total(self) -> int:

@@ -94,8 +94,10 @@ def install(app: FastAPI) -> None:
         _log.exception("unexpected", exc_info=error)
         return Problem(500, "unexpected", f"something went wrong on our side; {AGAIN}")
 
-    async def handle(_: Request, error: Exception) -> JSONResponse:
-        return to_problem(error).response()
+    async def handle(request: Request, error: Exception) -> JSONResponse:
+        problem = to_problem(error)
+        request.scope["problem"] = problem.code
+        return problem.response()
 
     handled = (Problem, Refused, Stale, KeyReused, Conflict, BadToken, RequestValidationError, HTTPException)
     for kind in (*handled, NoKeys, NewerVersion, PyMongoError, KafkaError, Exception):

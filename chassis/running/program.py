@@ -9,6 +9,7 @@ import os
 import socket
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator
 from types import FrameType
 
@@ -16,7 +17,7 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
 
-from chassis.running import health, once, operators, problems, rebuilding, republishing, telemetry
+from chassis.running import health, metrics, once, operators, problems, rebuilding, republishing, telemetry
 from chassis.running.answering import InTime
 from chassis.running.runtime import Runtime
 from chassis.running.service import Service
@@ -114,8 +115,11 @@ def run(service: Service) -> None:
         timeout_graceful_shutdown=6,
     )
     Server(config, app).run()
-    flushing = threading.Thread(target=provider.shutdown, daemon=True)
-    flushing.start()
-    flushing.join(FLUSH_SECONDS)
+    flushing = [threading.Thread(target=flush, daemon=True) for flush in (provider.shutdown, metrics.flush)]
+    for thread in flushing:
+        thread.start()
+    until = time.monotonic() + FLUSH_SECONDS
+    for thread in flushing:
+        thread.join(max(0.0, until - time.monotonic()))
     logging.shutdown()
     os._exit(0)  # a thread of the driver that waits for a server which hangs would hold the process up

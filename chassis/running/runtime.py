@@ -38,8 +38,8 @@ from chassis.running import rights
 from chassis.running.arrivals import Arrivals
 from chassis.running.auth import Tokens
 from chassis.running.clock import Clock
+from chassis.running.figures import Figures
 from chassis.running.following import Following
-from chassis.running.metrics import METRICS
 from chassis.running.mongo import Database
 from chassis.running.parts import Parts
 from chassis.running.problems import later
@@ -52,7 +52,6 @@ STALLED_SECONDS = 60.0
 TASKS_TOGETHER = 16
 SOLVED_TOGETHER = 1
 """One such task takes all processors, and much memory; further solvers take the others meanwhile."""
-REPORT_SECONDS = 5.0
 REMEMBER_SECONDS = 30.0
 LAST_SECONDS = 2.0
 
@@ -94,6 +93,7 @@ class Runtime:
         self.following = Following(settings, self.parts, self.versions, service.folds, self.inbox_of, self.runner.run)
         self._arrivals = Arrivals(settings, self.following, lambda: self.parts.stopping)
         self._watch = Watch(self.database, settings.kafka)
+        self.figures = Figures(self)
         self._was_ready = False
         self._hearing: asyncio.Task[None] | None = None
         self._stop_by = math.inf
@@ -191,6 +191,7 @@ class Runtime:
         if self.settings.role is not Role.relay:
             assert self.tokens  # a wrong key is told at the start, not to the first caller
         self._refusal = "the journal has not been compared with Kafka yet"
+        self.parts.for_ever("figures", self.figures.run)
         self.parts.once("start", self._start)
 
     async def _start(self) -> None:
@@ -208,7 +209,6 @@ class Runtime:
             self.parts.for_ever("topics", self.following.follow_topics)
         if role.does(Role.worker):
             self.parts.for_ever("newer", self.following.read_again)
-        self.parts.for_ever("figures", self._report)
         self.parts.for_ever("watch", self._watch.run)
         settle()
 
@@ -226,14 +226,6 @@ class Runtime:
         while True:
             await self.history.remember()
             await asyncio.sleep(REMEMBER_SECONDS)
-
-    async def _report(self) -> None:
-        """Set the gauges that nothing else sets in passing."""
-        while True:
-            METRICS.round_trips.set(sum(d.round_trips.total for d in {self.database, self._relays}))
-            METRICS.parked.set(await self.parked())
-            await self.lag()
-            await asyncio.sleep(REPORT_SECONDS)
 
     async def _prepare(self) -> None:
         """Look for the collections and indexes of this role's parts, and create those that are missing."""
@@ -278,7 +270,7 @@ class Runtime:
 
     def waiting_for(self) -> list[str]:
         """What is missing before this process can do its work; empty when it is ready."""
-        waiting = self._missing() - set(self.without())
+        waiting = self.missing() - set(self.without())
         self._was_ready = self._was_ready or not waiting
         return sorted(waiting)
 
@@ -286,9 +278,10 @@ class Runtime:
         """What is missing and not needed for answering requests: what Kafka is for, once it has all been there."""
         if not self._was_ready or not self.settings.role.does(Role.api):
             return []
-        return sorted(self._missing() & {"kafka", "subscription", "partitions"})
+        return sorted(self.missing() & {"kafka", "subscription", "partitions"})
 
-    def _missing(self) -> set[str]:
+    def missing(self) -> set[str]:
+        """Everything that is not there and should be, whether or not it is ready without."""
         missing = self.parts.waiting | self._watch.away
         if self.following.listens and not (self.following.consumer and self.following.consumer.assigned):
             missing.add("partitions")

@@ -12,6 +12,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from chassis.running.metrics import METRICS
 from chassis.running.telemetry import start
 
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Whatever else somebody may send as a method is counted as one."""
+
 
 class Tracing:
     """ASGI middleware. Probes are not traced."""
@@ -47,10 +50,15 @@ class Tracing:
                 if status >= 500:
                     span.set_status(Status(StatusCode.ERROR))
                 span.end()
-                METRICS.http_duration.record(
-                    time.perf_counter() - began,
-                    {"http.request.method": scope["method"], "http.route": route, "http.response.status_code": status},
-                )
+                _measure(scope, route, status, time.perf_counter() - began)
+
+
+def _measure(scope: Scope, route: str, status: int, seconds: float) -> None:
+    method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
+    told = {"http.request.method": method, "http.route": route, "http.response.status_code": status}
+    METRICS.http_duration.record(seconds, told | {"url.scheme": scope["scheme"]})
+    if status >= 400:
+        METRICS.problems.add(1, told | {"counterpoint.problem": scope.get("problem", "unexpected")})
 
 
 def _template(scope: Scope) -> str:

@@ -94,7 +94,7 @@ class MemoryClient:
     ) -> T:
         """Send one command; `serve` is called with the session's transaction when it arrives."""
         for listener in self._listeners:
-            listener.started(SimpleNamespace(command_name=command, command={}))
+            listener.started(SimpleNamespace(command_name=command, command={}, request_id=0))
         within = session.enter(store) if session else lambda: None
         labels = [TRANSIENT] if session and session.in_transaction else []
 

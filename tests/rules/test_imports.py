@@ -19,6 +19,7 @@ HOMES = {
     "faststream": {"chassis/receiving/consumer.py"},
     "aiokafka": {
         "chassis/receiving/consumer.py",
+        "chassis/receiving/outside.py",
         "chassis/distributing/producer.py",
         "chassis/distributing/reading.py",
         "chassis/distributing/topics.py",

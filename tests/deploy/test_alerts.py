@@ -1,0 +1,82 @@
+"""The alerts: they ask for what there is, come when they should and go, and each has a page that helps."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from local import monitoring
+from tests.deploy.exported import PROCESS, asked, grouped, series
+from tests.deploy.manifests import ROOT
+
+HERE = Path(__file__).parent
+RUNBOOKS = ROOT / "docs/runbooks"
+HEADINGS = ["What it means", "How to see it", "What to do", "How to know that it is over"]
+
+
+def rules() -> list[dict[str, Any]]:
+    groups = yaml.safe_load(monitoring.RULES.read_text())["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def alerts() -> list[dict[str, Any]]:
+    return [rule for rule in rules() if "alert" in rule]
+
+
+def test_the_clusters_rules_are_made_from_these() -> None:
+    assert monitoring.RESOURCE.read_text() == monitoring.resource(), "make monitoring"
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule.get("alert") or rule["record"])
+def test_a_rule_asks_for_what_there_is(rule: dict[str, Any]) -> None:
+    there, recorded = series(), {r["record"] for r in rules() if "record" in r}
+    found = dict(asked(rule["expr"]))
+    told_apart = PROCESS.union(*(there.get(name, set()) for name in found))
+    assert found or recorded & set(re.findall(r"counterpoint:\w+:\w+", rule["expr"]))
+    assert set(re.findall(r"counterpoint:\w+:\w+", rule["expr"])) <= recorded
+    for name, labels in found.items():
+        assert name in there and labels <= there[name], (name, labels)
+    assert grouped(rule["expr"]) <= told_apart
+
+
+@pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert["alert"])
+def test_an_alert_says_what_it_is_and_has_a_page(alert: dict[str, Any]) -> None:
+    assert alert["labels"]["severity"] in ("critical", "warning") and alert["for"]
+    assert alert["annotations"].keys() == {"summary", "description", "runbook_url"}
+    page = ROOT / alert["annotations"]["runbook_url"]
+    assert page.parent == RUNBOOKS
+    text = page.read_text()
+    assert re.findall(r"^## (.*)$", text, re.MULTILINE) == HEADINGS
+    assert alert["alert"] in text
+    assert f"(runbooks/{page.name})" in (ROOT / "docs/operating.md").read_text()
+
+
+def test_there_is_no_page_without_an_alert() -> None:
+    assert {p.name for p in RUNBOOKS.glob("*.md")} == {
+        Path(alert["annotations"]["runbook_url"]).name for alert in alerts()
+    }
+
+
+def test_every_alert_is_tried_before_and_after_its_time() -> None:
+    cases = yaml.safe_load((HERE / "alerts.yaml").read_text())["tests"]
+    tried = [case for test in cases for case in test["alert_rule_test"]]
+    comes = {case["alertname"] for case in tried if case["exp_alerts"]}
+    stays = {case["alertname"] for case in tried if not case["exp_alerts"]}
+    assert {alert["alert"] for alert in alerts()} == comes == stays
+
+
+def test_alerts_come_when_they_should(tmp_path: Path) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("ALERTS ARE NOT TRIED: promtool is not on the PATH (Debian has it in the package prometheus)")
+    shutil.copy(monitoring.RULES, tmp_path / "rules.yaml")
+    shutil.copy(HERE / "alerts.yaml", tmp_path)
+    for command in (["check", "rules", "rules.yaml"], ["test", "rules", "alerts.yaml"]):
+        done = subprocess.run([promtool, *command], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
