@@ -9,7 +9,8 @@ from chassis.running.metrics import METRICS, Instrument
 
 PROCESS = {"service_name", "service_namespace", "service_instance_id", "counterpoint_role", "instance", "job"}
 """What tells processes apart: their resource attributes."""
-_WORDS = r"\b(?:counterpoint|http|db|messaging|traces|system|process)_\w+"
+_SERIES = re.compile(r"(?<![\w:])((?:counterpoint|http|db|messaging)_\w+)(?![\w:])(?:\{([^}]*)\})?")
+_GROUPING = re.compile(r"\b(?:by|on|without|ignoring|group_left|group_right)\s*\(([^)]*)\)")
 
 
 def names_of(each: Instrument) -> set[str]:
@@ -36,13 +37,11 @@ def series() -> dict[str, set[str]]:
 
 def asked(expression: str) -> Iterator[tuple[str, set[str]]]:
     """Each series that an expression of PromQL asks for, with the labels that it selects by."""
-    for name, selector in re.findall(rf"({_WORDS})(?:\{{([^}}]*)\}})?", expression):
-        if f"{name}:" in expression or f":{name}" in expression:
-            continue  # part of a recorded rule's name
+    for name, selector in _SERIES.findall(_GROUPING.sub("", expression)):
         yield name, set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", selector))
 
 
 def grouped(expression: str) -> set[str]:
     """The labels by which an expression groups or joins."""
-    lists = re.findall(r"\b(?:by|on|without|ignoring|group_left|group_right)\s*\(([^)]*)\)", expression)
+    lists = _GROUPING.findall(expression)
     return {label.strip() for each in lists for label in each.split(",") if label.strip()}

@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 import yaml
+from typer.main import get_command
 
+from chassis.running.metrics import METRICS
+from cli.main import app
 from local import monitoring
 from tests.deploy.exported import PROCESS, asked, grouped, series
 from tests.deploy.manifests import ROOT
@@ -63,6 +66,15 @@ def test_there_is_no_page_without_an_alert() -> None:
     }
 
 
+def test_every_alert_and_every_metric_is_in_the_tables_of_the_page_for_operators() -> None:
+    page = (ROOT / "docs/operating.md").read_text()
+    told = {name for row in re.findall(r"^\| (`Counterpoint.*?) \|", page, re.MULTILINE) for name in row.split(", ")}
+    assert told == {f"`{alert['alert']}`" for alert in alerts()}
+    metrics = page.partition("\n## Traces and metrics\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `([a-z_.]+)` \| (s?) ?\|", metrics, re.MULTILINE)
+    assert sorted(rows) == sorted((m.name, "s" if m.unit == "s" else "") for m in METRICS.all)
+
+
 def test_every_alert_is_tried_before_and_after_its_time() -> None:
     cases = yaml.safe_load((HERE / "alerts.yaml").read_text())["tests"]
     tried = [case for test in cases for case in test["alert_rule_test"]]
@@ -80,3 +92,21 @@ def test_alerts_come_when_they_should(tmp_path: Path) -> None:
     for command in (["check", "rules", "rules.yaml"], ["test", "rules", "alerts.yaml"]):
         done = subprocess.run([promtool, *command], cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_command_that_a_page_tells_exists() -> None:
+    command = get_command(app)
+    told = {
+        found
+        for page in RUNBOOKS.glob("*.md")
+        for found in re.findall(r"counterpoint ([a-z]+(?: [a-z]+)?)(?=[ `])", page.read_text())
+        if f"-n counterpoint {found}" not in page.read_text()
+    }
+    assert told
+    for words in told:
+        at: Any = command
+        for word in words.split():
+            if not hasattr(at, "commands"):
+                break  # an argument
+            assert word in at.commands, f"counterpoint {words}"
+            at = at.commands[word]

@@ -7,7 +7,6 @@ from tests.deploy.exported import asked, series
 from tests.deploy.manifests import WORKLOADS, environment, named, of_kind, rendered
 
 
-
 def test_what_scalers_ask_of_prometheus_is_there() -> None:
     scaled = of_kind(rendered("prod"), "ScaledObject")
     queries = [trigger["metadata"]["query"] for each in scaled for trigger in each["spec"]["triggers"]]
