@@ -9,15 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from cli.kept import ROOT, SAMPLES, SCHEMAS
 from cli.schemas import STATES, all_schemas, file_name, in_words, meaning, resolve, schema
 from contracts.all import CATALOG, WANTED_BY_OTHERS
 from contracts.fact import Fact
 from contracts.profiles import State
 from contracts.streams import ORG, Audience, parts
 
-ROOT = Path(__file__).resolve().parents[1]
-SCHEMAS = ROOT / "contracts" / "schemas"
-SAMPLES = ROOT / "contracts" / "samples"
 PAGE = ROOT / "docs" / "catalog.md"
 SERVICES = ("enrollment", "matching", "scheduling", "insights")
 
