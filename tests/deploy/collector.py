@@ -36,7 +36,7 @@ def program() -> str:
 
 @dataclass(frozen=True)
 class Tiers:
-    """One gateway before two samplers. `endpoint` takes OTLP over HTTP."""
+    """One balancer before two samplers. `endpoint` takes OTLP over HTTP."""
 
     endpoint: str
     metrics: str
@@ -46,7 +46,7 @@ class Tiers:
     pids: Sequence[int]
 
     def spans_heard(self) -> list[Span]:
-        """Every span that the gateway sent on."""
+        """Every span that the balancer sent on."""
         return list(read(self.heard))
 
     def spans_kept(self) -> list[list[Span]]:
@@ -82,7 +82,7 @@ def tiers(folder: Path, environment: dict[str, str], wait: str = "2s") -> Iterat
             },
             "service": {"pipelines": {"traces": {"exporters": ["spanmetrics", "loadbalancing", "file"]}}},
         }
-        running.append(stack.enter_context(_run(folder, "gateway", more, {"SAMPLERS": "-"})))
+        running.append(stack.enter_context(_run(folder, "balancer", more, {"SAMPLERS": "-"})))
         own = [url for url, _ in running]
         pids = [pid for _, pid in running]
         yield Tiers(f"http://127.0.0.1:{http}", f"http://127.0.0.1:{shown}/metrics", own, heard, kept, pids)

@@ -25,7 +25,7 @@ KINDS = {
     "networking.k8s.io/v1": ("NetworkPolicy",),
     "policy/v1": ("PodDisruptionBudget",),
 }
-CUSTOM = ("KafkaTopic", "KafkaUser", "ScaledObject", "HTTPRoute", "PrometheusRule")
+CUSTOM = ("KafkaTopic", "KafkaUser", "ScaledObject", "HTTPRoute", "PrometheusRule", "PodMonitor", "Certificate")
 _KEPT = {
     "type", "properties", "required", "items", "additionalProperties", "enum", "pattern", "minimum", "maximum",
     "minItems", "maxItems", "minLength", "maxLength", "oneOf", "anyOf", "allOf", "not", "$ref", "format",

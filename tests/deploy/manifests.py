@@ -50,6 +50,11 @@ def of_kind(objects: list[Object], *kinds: str) -> list[Object]:
     return [o for o in objects if o["kind"] in kinds]
 
 
+def serving(objects: list[Object]) -> list[Object]:
+    """The workloads whose pods run a service: all but the collectors."""
+    return [w for w in of_kind(objects, *WORKLOADS) if "opentelemetry" not in labels(w)["app.kubernetes.io/name"]]
+
+
 def named(objects: list[Object], kind: str, name: str) -> Object:
     """The one of that kind and name."""
     (found,) = (o for o in of_kind(objects, kind) if o["metadata"]["name"] == name)
@@ -87,10 +92,10 @@ def environment(workload: Object, objects: list[Object]) -> dict[str, str]:
     for entry in container(workload).get("env", ()):
         if "valueFrom" in entry:
             path = entry["valueFrom"]["fieldRef"]["fieldPath"]
-            if path == "metadata.name":
-                value = f"{workload['metadata']['name']}-0"
-            else:
-                value = labels(workload)[path.removeprefix("metadata.labels['").removesuffix("']")]
+            name, namespace = (workload["metadata"][field] for field in ("name", "namespace"))
+            told = {"name": f"{name}-0", "uid": "a-uid", "namespace": namespace, "nodeName": "a-node"}
+            label = path.removeprefix("metadata.labels['").removesuffix("']")
+            value = labels(workload)[label] if label != path else told[path.rpartition(".")[2]]
         else:
             value = entry["value"]
             for name, text in known.items():
@@ -147,7 +152,11 @@ def _peer(peer: Object) -> str:
 
 
 def _words(selector: Object) -> str:
-    return ",".join(sorted(selector.get("matchLabels", {}).values())) or "*"
+    told = sorted(selector.get("matchLabels", {}).values())
+    for each in selector.get("matchExpressions", ()):
+        assert each["operator"] == "In", each
+        told.append("|".join(sorted(each["values"])))
+    return ",".join(told) or "*"
 
 
 @cache

@@ -19,22 +19,33 @@ from tests.deploy.manifests import (
     secrets,
     selects,
     title,
-)  # fmt: skip
+)
 
 NAMES: set[Edge] = {("kube-system/kube-dns", "UDP 53"), ("kube-system/kube-dns", "TCP 53")}
 DATABASE: set[Edge] = {("mongodb/mongodb", "TCP 27017")}
 KAFKA: set[Edge] = {("kafka/Kafka,counterpoint", "TCP 9093")}
-COLLECTOR: set[Edge] = {("observability/opentelemetry-collector", "TCP 4318")}
 GATEWAY: set[Edge] = {("gateway", "TCP 8080")}
-SERVING = NAMES | DATABASE | KAFKA | COLLECTOR
+PROMETHEUS = "observability/prometheus"
+SERVING = NAMES | DATABASE | KAFKA
 OUT = {
     "api": SERVING,
     "relay": SERVING,
     "worker": SERVING,
     "solver": SERVING,
-    "prepare": NAMES | DATABASE | KAFKA,
+    "prepare": SERVING,
+    "balancer": NAMES | {("sampler", "TCP 4317")},
+    "sampler": NAMES | {("observability/tempo", "TCP 4318")},
 }
-IN: dict[str, set[Edge]] = {"api": GATEWAY}
+SENDING = ("api", "relay", "worker", "solver")
+"""Whose pods send telemetry, to the platform's collector where there is none of our own."""
+THEIRS: set[Edge] = {("observability/opentelemetry-collector", "TCP 4318")}
+OURS: set[Edge] = {("balancer", "TCP 4318")}
+IN: dict[str, set[Edge]] = {
+    "api": GATEWAY,
+    "balancer": {("api|relay|solver|worker", "TCP 4318"), (PROMETHEUS, "TCP 8888"), (PROMETHEUS, "TCP 8889")},
+    "sampler": {("balancer", "TCP 4317"), (PROMETHEUS, "TCP 8888")},
+}
+COLLECTING = ("balancer", "sampler")
 READS = {
     "api": {"decider", "keys", "kafka"},
     "worker": {"decider", "keys", "kafka"},
@@ -82,9 +93,10 @@ def _rights(workload: Object, objects: list[Object]) -> Iterator[str]:
 def _probes(workload: Object, objects: list[Object]) -> Iterator[str]:
     if workload["kind"] == "Job":
         return
-    for name, path in (("startup", "live"), ("liveness", "live"), ("readiness", "ready")):
-        if container(workload).get(f"{name}Probe", {}).get("httpGet") != {"path": f"/health/{path}", "port": "http"}:
-            yield f"has no {name} probe at /health/{path}"
+    for name, asked in (("startup", "live"), ("liveness", "live"), ("readiness", "ready")):
+        path, port = ("/", "health") if part(workload) in COLLECTING else (f"/health/{asked}", "http")
+        if container(workload).get(f"{name}Probe", {}).get("httpGet") != {"path": path, "port": port}:
+            yield f"has no {name} probe at {path}"
 
 
 def _room(workload: Object, objects: list[Object]) -> Iterator[str]:
@@ -101,7 +113,7 @@ def _ending(workload: Object, objects: list[Object]) -> Iterator[str]:
     before = container(workload).get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
     if pod(workload).get("terminationGracePeriodSeconds", 0) < before + CLEAN_STOP:
         yield "is killed before it has stopped"
-    if part(workload) == "api" and not before:
+    if part(workload) in ("api", "balancer") and not before:
         yield "stops answering before load balancers know"
 
 
@@ -125,17 +137,24 @@ def _spread(workload: Object, objects: list[Object]) -> Iterator[str]:
 def _network(workload: Object, objects: list[Object]) -> Iterator[str]:
     for direction, table in (("egress", OUT), ("ingress", IN)):
         found, wanted = edges(workload, objects, direction), table.get(part(workload), set())
+        if direction == "egress" and part(workload) in SENDING:
+            wanted = wanted | (OURS if any(part(w) == "balancer" for w in of_kind(objects, "Deployment")) else THEIRS)
         if found != wanted:
             yield f"{direction} differs from the list: {sorted(found ^ wanted)}"
 
 
 def _known(workload: Object, objects: list[Object]) -> Iterator[str]:
+    if part(workload) in COLLECTING:
+        return
     told = environment(workload, objects)
     names = {n.removeprefix("COUNTERPOINT_").lower() for n in told if n.startswith("COUNTERPOINT_")}
     if unknown := names - Settings.model_fields.keys() - {"log_level"}:
         yield f"is told settings that there are not: {sorted(unknown)}"
     if workload["kind"] != "Job" and told.get("COUNTERPOINT_ROLE") not in set(Role) - {Role.all, Role.main}:
         yield f"has no role of its own: {told.get('COUNTERPOINT_ROLE')}"
+    place = dict(pair.split("=") for pair in told.get("OTEL_RESOURCE_ATTRIBUTES", "k8s=").split(","))
+    if workload["kind"] != "Job" and place != _place(workload):
+        yield f"says that it runs at {place}"
     mounts = {mount["mountPath"] for mount in container(workload).get("volumeMounts", ())}
     own = {entry["name"]: entry.get("value", "") for entry in container(workload).get("env", ())}
     for name, path in own.items():
@@ -143,10 +162,22 @@ def _known(workload: Object, objects: list[Object]) -> Iterator[str]:
             yield f"{name} names a file that is not mounted"
 
 
+def _place(workload: Object) -> dict[str, str]:
+    name, kind = workload["metadata"]["name"], workload["kind"].lower()
+    told = {
+        "namespace.name": workload["metadata"]["namespace"],
+        "node.name": "a-node",
+        "pod.name": f"{name}-0",
+        "pod.uid": "a-uid",
+    }
+    told |= {"container.name": container(workload)["name"], f"{kind}.name": name}
+    return {f"k8s.{what}": value for what, value in told.items()}
+
+
 def _image(workload: Object, objects: list[Object]) -> Iterator[str]:
     image = container(workload)["image"]
     service = labels(workload)["app.kubernetes.io/name"]
-    if f"counterpoint-{service}" not in image:
+    if (service if part(workload) in COLLECTING else f"counterpoint-{service}") not in image:
         yield f"runs {image}"
     if ":" not in image.rpartition("/")[2] or image.endswith(":latest"):
         yield f"does not say which {image}"

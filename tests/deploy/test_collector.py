@@ -29,7 +29,7 @@ def test_the_collector_lets_out_what_processes_may_send() -> None:
     assert let_out == may_leave, "write the same names in deploy/otel/common.yaml as processes know"
 
 
-@pytest.mark.parametrize("tier", ["single", "gateway", "sampler"])
+@pytest.mark.parametrize("tier", ["single", "balancer", "sampler"])
 def test_it_is_valid(tier: str) -> None:
     configs = [f"--config={OTEL / name}.yaml" for name in ("common", tier)]
     command = [collector.program(), "validate", *configs]
@@ -37,7 +37,7 @@ def test_it_is_valid(tier: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("tier", ["single", "gateway"])
+@pytest.mark.parametrize("tier", ["single", "balancer"])
 def test_nothing_is_sent_on_unread(tier: str) -> None:
     for signal, pipeline in told(tier)["service"]["pipelines"].items():
         if "otlp" in pipeline["receivers"]:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
+import pytest
+
 from local.topics import SERVICES
+from tests.deploy import policy
 from tests.deploy.exported import asked, series
-from tests.deploy.manifests import WORKLOADS, environment, named, of_kind, rendered
+from tests.deploy.manifests import ROOT, container, environment, labels, named, of_kind, rendered, selects, serving
 
 
 def test_what_scalers_ask_of_prometheus_is_there() -> None:
@@ -13,13 +18,13 @@ def test_what_scalers_ask_of_prometheus_is_there() -> None:
     assert len(queries) == len(SERVICES)
     there = series()
     for query in queries:
-        (name, labels), *_ = asked(query)
-        assert labels and labels <= there[name], query
+        (name, by), *_ = asked(query)
+        assert by and by <= there[name], query
 
 
 def test_scalers_scale_what_there_is_and_workers_to_no_more_than_partitions() -> None:
     objects = rendered("prod")
-    partitions = {int(environment(w, objects)["COUNTERPOINT_PARTITIONS"]) for w in of_kind(objects, *WORKLOADS)}
+    partitions = {int(environment(w, objects)["COUNTERPOINT_PARTITIONS"]) for w in serving(objects)}
     assert partitions == {topic["spec"]["partitions"] for topic in of_kind(objects, "KafkaTopic")}
     for service in SERVICES:
         worker, api = (
@@ -49,3 +54,43 @@ def test_the_route_leads_to_every_service_and_shows_nothing_else() -> None:
         ports = {port["port"] for port in named(objects, "Service", backend["name"])["spec"]["ports"]}
         assert {backend["port"]} == ports
     assert leads == {f"/{service}/v1": f"{service}-api" for service in SERVICES}
+
+
+def test_the_certificate_is_for_the_host_that_the_route_names() -> None:
+    objects = rendered("prod")
+    (route,), (certificate,) = of_kind(objects, "HTTPRoute"), of_kind(objects, "Certificate")
+    assert certificate["spec"]["dnsNames"] == route["spec"]["hostnames"]
+    assert certificate["metadata"]["namespace"] == route["spec"]["parentRefs"][0]["namespace"]
+
+
+def test_prometheus_reads_ports_that_collectors_have() -> None:
+    objects = rendered("prod")
+    (monitor,) = of_kind(objects, "PodMonitor")
+    balancer, sampler = (
+        named(objects, "Deployment", "collector-balancer"),
+        named(objects, "StatefulSet", "collector-sampler"),
+    )
+    ports = [{port["name"] for port in container(each)["ports"]} for each in (balancer, sampler)]
+    read = {endpoint["port"] for endpoint in monitor["spec"]["podMetricsEndpoints"]}
+    assert read == {"metrics", "own-metrics"} and read <= ports[0] and read & ports[1] == {"own-metrics"}
+    assert all(selects(monitor["spec"]["selector"], labels(each)) for each in (balancer, sampler))
+
+
+def test_samplers_are_told_what_they_ask_for_and_pods_send_to_the_balancers() -> None:
+    objects = rendered("prod")
+    sampler, balancer = named(objects, "StatefulSet", "collector-sampler"), named(objects, "Service", "collector")
+    asked = set(re.findall(r"\$\{env:(\w+)", (ROOT / "deploy/otel/sampler.yaml").read_text()))
+    assert asked <= environment(sampler, objects).keys()
+    headless = named(objects, "Service", sampler["spec"]["serviceName"])
+    assert environment(named(objects, "Deployment", "collector-balancer"), objects)["SAMPLERS"] == "collector-sampler"
+    assert headless["metadata"]["name"] == "collector-sampler" and headless["spec"]["clusterIP"] == "None"
+    told = environment(named(objects, "Deployment", "matching-api"), objects)
+    assert told["OTEL_EXPORTER_OTLP_ENDPOINT"] == f"http://collector:{balancer['spec']['ports'][0]['port']}"
+    assert told["OTEL_TRACES_SAMPLER_ARG"] == "1", "what a process has dropped, no sampler can keep"
+
+
+@pytest.mark.parametrize("tier", policy.COLLECTING)
+def test_a_collector_that_anybody_may_call_is_noticed(tier: str) -> None:
+    objects = rendered("prod")
+    named(objects, "NetworkPolicy", f"collector-{tier}")["spec"]["ingress"] = [{}]
+    assert any("ingress differs" in each and tier in each for each in policy.complaints(objects))

@@ -29,6 +29,7 @@ from tests.deploy.manifests import (
     of_kind,
     pod,
     rendered,
+    serving,
     title,
 )  # fmt: skip
 
@@ -59,7 +60,7 @@ async def test_every_process_starts_with_the_settings_and_files_it_is_given(
     for name in [n for n in os.environ if n.startswith("COUNTERPOINT_")]:
         monkeypatch.delenv(name)
     objects = rendered(overlay)
-    for workload in of_kind(objects, *WORKLOADS):
+    for workload in serving(objects):
         root = tmp_path / title(workload)
         given = {name: _mounted(workload, value, root) for name, value in environment(workload, objects).items()}
         with monkeypatch.context() as inside:
@@ -156,6 +157,10 @@ MISTAKES = {
         _put("matching-relay", "template", "spec", "volumes", 1, "secret", "secretName"), "reads the secrets",
     ),
     "a setting that there is not": (_put("COUNTERPOINT_ROLL", *_IN, "env", 1, "name"), "'roll'"),
+    "telemetry to anywhere": (_put([{}], "egress", kind="NetworkPolicy", name="collector"), "('anywhere', 'any port')"),
+    "a pod that does not say where it runs": (
+        lambda objects: pod(named(objects, "Deployment", "matching-api"))["containers"][0]["env"].pop(), "runs at",
+    ),
     "no limit of memory": (_drop("containers", 0, "resources", "limits"), "may take a node's memory"),
     "a pod killed in the middle": (_put(9, "template", "spec", "terminationGracePeriodSeconds"), "is killed before"),
     "no disruption budget": (_without("PodDisruptionBudget", "matching-worker"), "disruption budget"),
@@ -176,5 +181,5 @@ def test_a_mistake_is_noticed(overlay: str, mistake: str) -> None:
 
 def test_production_names_images_by_digest(overlay: str) -> None:
     images = {container(w)["image"] for w in of_kind(rendered(overlay), *WORKLOADS)}
-    assert len(images) == len(SERVICES)
+    assert len(images) == len(SERVICES) + (overlay == "prod")  # the collector's
     assert all(("@sha256:" in image) == (overlay == "prod") for image in images)
