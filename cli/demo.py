@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.status import Status
 
-from cli import ending, running
+from cli import ending, running, ui
 from cli.failure import NOT_RUNNING, Failure
 from cli.screen import AsJson, as_json, err, out
 from cli.stack import data, start, wait
@@ -71,6 +71,9 @@ def demo(
         with Screen(json) as screen:
             stack = _running_or_started(cleanup, screen)
             told = running.stack()
+            page = cleanup.enter_context(ui.viewing(None)) if stack is not None and stay else None
+            if page:
+                screen.line(f"See events travel while it lasts: {page}")
             ended = asyncio.run(_tell(told, screen))
             running.remember(told, {"program": ended.program, "personas": ended.personas, "logins": ended.logins})
             shown = ending.collect(told, ended)
@@ -79,7 +82,7 @@ def demo(
         else:
             ending.show(told, shown)
         if stack is not None and stay:
-            out.print("\nEverything stays up. Ctrl-C ends it.")
+            out.print(f"\nEverything stays up, and {page} shows how events travel. Ctrl-C ends it.")
             wait(stack)
 
 

@@ -45,7 +45,7 @@ def show(told: StackFile, shown: dict[str, Any]) -> None:
     _card(shown["card"])
     _pairs(shown["pairs"])
     out.print("\n[bold]One command through all four services[/bold] (a mentor leaves)")
-    out.print(traces.draw(traces.read(Path(told["spans_dir"]), shown["trace"]["id"])))
+    traces.show(traces.read(Path(told["spans_dir"]), shown["trace"]["id"]))
     out.print(f"   again: counterpoint trace {shown['trace']['id'][:8]}")
     out.print("\n[bold]How far behind every inbox is[/bold]")
     out.print(table("", LAG_COLUMNS, lag_rows(shown["lag"]), LAG_RIGHT))
@@ -115,3 +115,4 @@ def _next(told: StackFile, program: str) -> None:
             f'   curl -H "Authorization: Bearer $(.venv/bin/counterpoint token --as {role})" {url}', soft_wrap=True
         )
     out.print("   .venv/bin/counterpoint events tail --from-beginning --type PairFormed --no-follow")
+    out.print("   .venv/bin/counterpoint ui      how each command travelled, in a browser; here: counterpoint trace")

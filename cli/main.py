@@ -22,6 +22,7 @@ from cli import (
     running,
     stack,
     traces,
+    ui,
 )
 from cli.failure import EXIT_CODES, FAILED, Failure
 from cli.screen import err
@@ -60,6 +61,7 @@ app.command("rebuild")(rebuild.rebuild)
 app.add_typer(erase.erase, name="erase")
 app.command("republish")(republish.republish)
 app.command("trace")(traces.trace)
+app.command("ui")(ui.ui)
 app.command("token")(stack.token)
 app.add_typer(stack.clock, name="clock")
 

@@ -3,13 +3,14 @@
 import re
 import subprocess
 import sys
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cli import running
+from cli import running, ui
 from cli.failure import FAILED, USAGE, Failure
 from cli.screen import AsJson, as_json, err, out, progress, table
 from local import clock as travelling
@@ -35,16 +36,22 @@ def start(stack: Stack) -> None:
     stack.wait_ready()
 
 
-def up(detach: Detach = False, json: AsJson = False) -> None:
+def up(
+    detach: Detach = False,
+    with_ui: Annotated[bool, typer.Option("--ui", help="Also serve the page that shows how events travel.")] = False,
+    port: ui.Port = None,
+    json: AsJson = False,
+) -> None:
     """Start Kafka, MongoDB and the four services, until Ctrl-C or `counterpoint down`."""
     if detach:
-        _detached(json)
+        _detached(ui.free_port(port) if with_ui else None, json)
         return
     with Stack(data()) as stack:
         with progress(STARTING):
             start(stack)
-        _show(running.stack(), json)
-        wait(stack)
+        with ui.viewing(port) if with_ui else nullcontext() as page:
+            _show(running.stack(), page, json)
+            wait(stack)
 
 
 def wait(stack: Stack) -> None:
@@ -55,10 +62,11 @@ def wait(stack: Stack) -> None:
         err.print("Stopping")
 
 
-def _detached(json: bool) -> None:
+def _detached(port: int | None, json: bool) -> None:
     log = data() / "logs" / "up.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "cli.main", "--stack", str(running.CHOSEN.file), "up", "--json"]
+    command += ["--ui", "--ui-port", str(port)] if port else []
     with progress(STARTING), log.open("wb") as output:
         child = subprocess.Popen(  # noqa: S603
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=output, start_new_session=True
@@ -67,17 +75,18 @@ def _detached(json: bool) -> None:
         ready = child.stdout.readline()  # it speaks once everything is ready, or ends
     if not ready:
         raise Failure(f"The stack did not start:\n{log.read_text()}", FAILED)
-    _show(running.stack(), json)
+    _show(running.stack(), ui.address(port) if port else None, json)
 
 
-def _show(told: StackFile, json: bool) -> None:
+def _show(told: StackFile, page: str | None, json: bool) -> None:
     if json:
-        as_json(told)
+        as_json({**told, "ui": page})
         sys.stdout.flush()
         return
     rows = [("Kafka", told["kafka"]), ("MongoDB", told["mongo"].rpartition("@")[2]), *told["services"].items()]
     out.print(table("", ("what", "where"), rows))
     out.print(f"Everything about it: {running.CHOSEN.file}")
+    out.print(f"How events travel: {page or 'counterpoint ui'}")
 
 
 def down(

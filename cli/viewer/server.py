@@ -120,7 +120,7 @@ def serving(folder: Path, port: int | None = None, stack: Stack = _nothing) -> I
 
     Without a port it is the usual one, or any other where that is taken.
     """
-    listening = _listen(port)
+    listening = listen(port)
     app = application(folder, stack)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", ws="none"))
     thread = Thread(target=server.run, kwargs={"sockets": [listening]}, name="viewer", daemon=True)
@@ -133,7 +133,8 @@ def serving(folder: Path, port: int | None = None, stack: Stack = _nothing) -> I
         listening.close()
 
 
-def _listen(port: int | None) -> socket.socket:
+def listen(port: int | None) -> socket.socket:
+    """A socket that listens on that port of this machine; without one, on the usual port or on a free one."""
     try:
         return socket.create_server((HOST, PORT if port is None else port))
     except OSError:

@@ -68,7 +68,7 @@ export class Waterfall {
       row.status === "error" ? el("span", { class: "badge error" }, "failed") : null,
       row.mark ? el("span", { class: "badge" }, row.mark) : null,
       row.detached && row.step !== "request" ? el("span", { class: "badge", title: "What caused this was not recorded here" }, "cause elsewhere") : null,
-      row.links.length ? el("span", { class: "badge", title: "Linked to other traces" }, `↗ ${row.links.length}`) : null,
+      row.links.length ? el("span", { class: "badge linked", title: "Linked to other traces" }, `↗ ${row.links.length}`) : null,
     ];
     const button = el("button", {
       type: "button", "aria-expanded": "false", tabindex: place ? -1 : 0, "data-span": row.id,
