@@ -17,7 +17,7 @@ import httpx
 import jwt
 
 from chassis.receiving.views import StateView, View, Views
-from chassis.running.settings import Settings
+from chassis.running.settings import Process
 
 ALGORITHMS = ("ES256", "RS256", "EdDSA")
 _REFRESH = 300.0
@@ -116,7 +116,7 @@ class Keys:
 class Tokens:
     """Verifies bearer tokens of the configured issuer. Lifetimes are judged by real time, never a travelled clock."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Process) -> None:
         self._issuer = settings.issuer
         self._audience = settings.audience
         self._key = settings.subject_key

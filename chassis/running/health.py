@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
@@ -17,7 +17,19 @@ from chassis.running.watch import ANSWER_SECONDS
 if TYPE_CHECKING:
     from chassis.running.runtime import Runtime
 
+probes = APIRouter(include_in_schema=False)
+"""What is asked of any process."""
 router = APIRouter(include_in_schema=False)
+"""What is asked of a service's."""
+
+
+class Probed(Protocol):
+    """What a process knows of itself."""
+
+    def stalled(self) -> list[str]: ...
+    def waiting_for(self) -> list[str]: ...
+    def without(self) -> list[str]: ...
+    def caught_up(self) -> bool: ...
 
 
 def _runtime(request: Request) -> Runtime:
@@ -25,17 +37,22 @@ def _runtime(request: Request) -> Runtime:
     return runtime
 
 
-@router.get("/health/live")
+def _probed(request: Request) -> Probed:
+    probed: Probed = request.app.state.runtime
+    return probed
+
+
+@probes.get("/health/live")
 async def live(request: Request) -> JSONResponse:
     """Alive while every part has tried something lately; a database that is down is no reason to restart."""
-    stalled = _runtime(request).stalled()
+    stalled = _probed(request).stalled()
     return JSONResponse({"stalled": stalled}, 503 if stalled else 200)
 
 
-@router.get("/health/ready")
+@probes.get("/health/ready")
 async def ready(request: Request) -> JSONResponse:
     """Ready while it can do its work. What answers HTTP is ready without Kafka, and says that it is without."""
-    runtime = _runtime(request)
+    runtime = _probed(request)
     waiting = runtime.waiting_for()
     told = {"waiting_for": waiting, "without": runtime.without(), "catching_up": not runtime.caught_up()}
     return JSONResponse(told, 503 if waiting else 200)

@@ -10,21 +10,31 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from types import FrameType
+from typing import Protocol, TypeVar
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from pydantic import ValidationError
 
 from chassis.running import health, metrics, once, operators, problems, rebuilding, republishing, telemetry
 from chassis.running.answering import InTime
 from chassis.running.runtime import Runtime
 from chassis.running.service import Service
-from chassis.running.settings import Role, Settings
+from chassis.running.settings import Process, Role, Settings
 from chassis.running.tracing import Tracing
 
 FLUSH_SECONDS = 1.5
+S = TypeVar("S")
+
+
+class Living(Protocol):
+    """What a process is made of, beside its routes."""
+
+    def start(self) -> None: ...
+    def begin_to_stop(self) -> None: ...
+    async def stop(self) -> None: ...
 
 
 class Server(uvicorn.Server):
@@ -40,17 +50,17 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close the listening socket, answer what is in flight, stop the runtime."""
-        runtime: Runtime = self._app.state.runtime
+        runtime: Living = self._app.state.runtime
         runtime.begin_to_stop()
         await super().shutdown(sockets)
 
 
-def build(service: Service, settings: Settings) -> FastAPI:
-    """The service's HTTP application; its lifespan runs the other parts."""
+def application(name: str, live: Callable[[], Living], *routers: APIRouter, described_at: str) -> FastAPI:
+    """An HTTP application with these routes, probes, and problems; its lifespan runs the other parts."""
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        runtime = Runtime(service, settings)
+        runtime = live()
         app.state.runtime = runtime
         runtime.start()
         try:
@@ -59,24 +69,33 @@ def build(service: Service, settings: Settings) -> FastAPI:
             await runtime.stop()
 
     app = FastAPI(
-        title=f"Counterpoint {service.name}",
+        title=f"Counterpoint {name}",
         version="1",
         lifespan=lifespan,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # FastAPI's own spans carry paths
         docs_url=None,  # the bundled pages load scripts from public networks
         redoc_url=None,
-        openapi_url=f"/{service.name}/v1/openapi.json",
+        openapi_url=described_at,
         generate_unique_id_function=lambda route: route.name,
     )
-    if settings.role.does(Role.api):
-        app.include_router(service.router, prefix=f"/{service.name}/v1")
-    app.include_router(health.router)
-    if settings.role is not Role.relay:
-        app.include_router(operators.router)
+    for router in (*routers, health.probes):
+        app.include_router(router)
     problems.install(app)
     app.add_middleware(InTime)
     app.add_middleware(Tracing)
     return app
+
+
+def build(service: Service, settings: Settings) -> FastAPI:
+    """The service's HTTP application."""
+    routers = [health.router]
+    if settings.role.does(Role.api):
+        routers.append(APIRouter(prefix=f"/{service.name}/v1"))
+        routers[-1].include_router(service.router)
+    if settings.role is not Role.relay:
+        routers.append(operators.router)
+    described_at = f"/{service.name}/v1/openapi.json"
+    return application(service.name, lambda: Runtime(service, settings), *routers, described_at=described_at)
 
 
 def run(service: Service) -> None:
@@ -84,6 +103,18 @@ def run(service: Service) -> None:
 
     Asked for something else by its arguments (`chassis.running.once`), it does that, and ends.
     """
+    log()
+    settings = told(once.settings if sys.argv[1:] else Settings)
+    if sys.argv[1:]:
+        sys.exit(once.main(lambda: Runtime(service, settings), sys.argv[1:]))
+    for role, main in ((Role.rebuild, rebuilding.main), (Role.republish, republishing.main)):
+        if settings.role is role:
+            sys.exit(asyncio.run(main(Runtime(service, settings))))
+    serve(build(service, settings), service.name, settings.role, settings)
+
+
+def log() -> None:
+    """Write what is worth a line to standard error."""
     logging.basicConfig(
         level=os.environ.get("COUNTERPOINT_LOG_LEVEL", "INFO"),
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
@@ -91,21 +122,23 @@ def run(service: Service) -> None:
     )
     for noisy in ("aiokafka", "httpx", "pymongo"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
+
+
+def told(read: Callable[[], S]) -> S:
+    """The settings, as the environment says them. Ends the process with 2 where they are wrong, and says which."""
     try:
-        settings = once.settings() if sys.argv[1:] else Settings()
+        return read()
     except ValidationError as wrong:
         for e in wrong.errors(include_input=False):
             name = "_".join(str(p) for p in e["loc"]).upper()
             sys.stderr.write(f"COUNTERPOINT_{name}: {e['msg']}\n" if name else f"{e['msg']}\n")
         sys.exit(2)
-    if sys.argv[1:]:
-        sys.exit(once.main(lambda: Runtime(service, settings), sys.argv[1:]))
-    for role, main in ((Role.rebuild, rebuilding.main), (Role.republish, republishing.main)):
-        if settings.role is role:
-            sys.exit(asyncio.run(main(Runtime(service, settings))))
-    resource = telemetry.resource_of(service.name, settings.role, settings.environment)
+
+
+def serve(app: FastAPI, name: str, role: str, settings: Process) -> None:
+    """Answer HTTP until the process is told to stop, and end it."""
+    resource = telemetry.resource_of(name, role, settings.environment)
     provider = telemetry.setup(resource, settings.spans_file)
-    app = build(service, settings)
     config = uvicorn.Config(
         app,
         host=settings.http_host,
