@@ -1,22 +1,21 @@
-"""`python -m cli.catalog [--check]`: makes contracts/schemas and docs/catalog.md from the contracts, or checks them."""
+"""`python -m cli.catalog [--check]`: makes schemas, AsyncAPI and the catalogue from the contracts, or checks them."""
 
 from __future__ import annotations
 
 import importlib
-import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from cli.kept import ROOT, SAMPLES, SCHEMAS
-from cli.schemas import STATES, all_schemas, file_name, in_words, meaning, resolve, schema
+from cli import asyncapi
+from cli.entries import Entry, Undocumented, entries, example
+from cli.kept import ROOT, SCHEMAS
+from cli.schemas import all_schemas, rows
 from contracts.all import CATALOG, WANTED_BY_OTHERS
 from contracts.fact import Fact
-from contracts.profiles import State
-from contracts.streams import ORG, Audience, parts
+from contracts.streams import Audience
 
 PAGE = ROOT / "docs" / "catalog.md"
+ASYNCAPI = ROOT / "contracts" / "asyncapi.yaml"
 SERVICES = ("enrollment", "matching", "scheduling", "insights")
 
 HEAD = """# The facts
@@ -32,8 +31,9 @@ on one topic, in order; after a failure a record may be repeated, with the same 
 * **internal** facts are on `counterpoint.<service>.internal`: the four services only.
 * **sealed** facts stay in the journal of their service and are never published.
 
-The schema of every fact is in `contracts/schemas/`, an example record in `contracts/samples/`. Ignore fields you do
-not know, and take a word you do not know as *unknown*. No fact has a name, a mail address or a free text in it;
+The schema of every fact is in `contracts/schemas/`, example records are in `contracts/samples/`, and all of it is in
+[contracts/asyncapi.yaml](../contracts/asyncapi.yaml) for tools. What a fact is *not* is said in italics. Ignore fields
+you do not know, and take a word you do not know as *unknown*. No fact has a name, a mail address or a free text in it;
 `content` is the id of an encrypted text that only the service that wrote it can read.
 
 | header | |
@@ -51,10 +51,6 @@ not know, and take a word you do not know as *unknown*. No fact has a name, a ma
 | `ce_commit`, `ce_range`, `ce_command` | the commit it was decided in, its first and last version, the command's id |
 | `ce_digest` | the commit's link in the stream's chain of SHA-256 digests |
 """
-
-
-class Undocumented(Exception):
-    """The catalogue cannot be made: a service or a sample is missing, a fact is heard by nobody or by the wrong one."""
 
 
 Hearers = dict[str, list[str]]
@@ -98,22 +94,22 @@ def unheard(heard: Hearers) -> list[str]:
     ]
 
 
-def page(heard: Hearers) -> str:
+def page(all_entries: list[Entry]) -> str:
     """The text of docs/catalog.md."""
     lines = [HEAD]
     for service in SERVICES:
-        facts = [f for f in CATALOG.facts.values() if f.category.service == service]
+        facts = [e for e in all_entries if e.owner == service and e.newest and not e.is_state]
         lines += [f"## {service}", "", "| fact | stream | audience | heard by |", "|---|---|---|---|"]
-        for f in facts:
-            link = f"[{f.__name__}](#{f.__name__.lower()})"
-            by = ", ".join(heard[f.__name__]) or "–"
-            lines.append(f"| {link} | `{f.category.name}` | {f.category.audience.value} | {by} |")
+        for e in facts:
+            by = ", ".join(e.hearers) or "–"
+            lines.append(f"| [{e.name}](#{e.name.lower()}) | `{e.category}` | {e.audience} | {by} |")
         lines.append("")
-        for f in facts:
-            lines += _fact(f, heard[f.__name__])
+        for e in facts:
+            lines += _fact(e, [o for o in all_entries if o.name == e.name and not o.newest])
     lines += ["## State topics", "", *_STATES_HEAD]
-    for state in STATES:
-        lines += _state(state)
+    for e in all_entries:
+        if e.is_state:
+            lines += _told(e, [f"Topic `{e.topic}`, key `{e.key}`"])
     return "\n".join(lines)
 
 
@@ -124,83 +120,37 @@ _STATES_HEAD = [
 ]
 
 
-def _fact(fact: type[Fact], heard: list[str]) -> list[str]:
-    c, sample = fact.category, _sample(fact)
-    where = f"topic `{c.topic}`, key" if c.topic else "published nowhere, stream"
-    facts = (c.audience.value.capitalize(), _versions(fact), f"{where} `{_form(sample)}`", _heard_by(fact, heard))
+def _fact(e: Entry, before: list[Entry]) -> list[str]:
+    versions = f"version {e.v}, since {e.since}" + "".join(
+        f" (before: [{o.v}](../contracts/schemas/{o.stem}.json))" for o in before
+    )
+    where = f"topic `{e.topic}`, key" if e.topic else "published nowhere, stream"
+    nobody = "its own service only" if e.audience == "sealed" else "nobody"
+    heard_by = "heard by " + (", ".join(e.hearers) or nobody)
+    lines = [" · ".join((e.audience.capitalize(), versions, f"{where} `{e.key}`", heard_by))]
+    lines += [f"Version {o.v}: {o.instead}" for o in before]
+    if e.retiring:
+        lines.append(f"**Deprecated** since {e.retiring.deprecated}, said no more from {e.retiring.sunset}.")
+        lines.append(e.retiring.instead)
+    return _told(e, lines)
+
+
+def _told(e: Entry, about: list[str]) -> list[str]:
+    told = [e.meaning, *([f"*{e.isnt}*"] if e.isnt else []), *about]
+    examples = "\n".join(example(sample) for sample in e.samples)
     return [
-        f"### {fact.__name__}",
+        f"### {e.name}",
         "",
-        meaning(fact),
+        *(line for paragraph in told for line in (paragraph, "")),
+        "| field | type | |",
+        "|---|---|---|",
+        *(f"| `{name}` | {kind} | {note} |" for name, kind, note in rows(e.schema)),
         "",
-        " · ".join(facts),
+        "```json",
+        examples,
+        "```",
         "",
-        *_fields(schema(fact)),
-        *_example(sample),
     ]
-
-
-def _versions(fact: type[Fact]) -> str:
-    """The version that is said, and those before it, which are read for ever."""
-    before = ", ".join(f"[{v}](../contracts/schemas/{fact.__name__}.v{v}.json)" for v in range(1, fact.v))
-    return f"version {fact.v}" + (f" (before: {before})" if before else "")
-
-
-def _heard_by(fact: type[Fact], heard: list[str]) -> str:
-    nobody = "its own service only" if fact.category.audience is Audience.sealed else "nobody"
-    return "heard by " + (", ".join(heard) or nobody)
-
-
-def _form(sample: dict[str, Any]) -> str:
-    """The form of a stream's name, with the field that its id is."""
-    scope, category, id = parts(sample["stream"])
-    field = next(name for name, value in reversed(sample["data"].items()) if value == id)
-    return f"{ORG if scope == ORG else '<program>'}/{category}/<{field}>"
-
-
-def _state(state: type[State]) -> list[str]:
-    topic, key = STATES[state]
-    return [
-        f"### {state.__name__}",
-        "",
-        meaning(state),
-        "",
-        f"Topic `{topic}`, key `{key}`",
-        "",
-        *_fields(schema(state)),
-        *_example(_sample(state)),
-    ]
-
-
-def _fields(whole: dict[str, Any]) -> list[str]:
-    return ["| field | type | |", "|---|---|---|", *_rows(whole, whole), ""]
-
-
-def _rows(node: dict[str, Any], whole: dict[str, Any], within: str = "") -> Iterator[str]:
-    """A row for every field, and for every field of a group of fields."""
-    required = node.get("required", ())
-    for name, field in node["properties"].items():
-        default = field.get("default")
-        notes = [
-            "" if name in required else f"Default {json.dumps(default)}." if default is not None else "Optional.",
-            field.get("description") or resolve(field, whole).get("description", ""),
-        ]
-        group = resolve(field.get("items", field), whole)
-        yield f"| `{within}{name}` | {in_words(field, whole)} | {' '.join(filter(None, notes))} |"
-        if "properties" in group:
-            yield from _rows(group, whole, f"{within}{name}{'[]' if 'items' in field else ''}.")
-
-
-def _sample(model: type[Fact] | type[State]) -> dict[str, Any]:
-    path = SAMPLES / file_name(model)
-    if not path.exists():
-        raise Undocumented(f"{model.__name__} has no sample {path.relative_to(ROOT)}")
-    sample: dict[str, Any] = json.loads(path.read_text())
-    return sample
-
-
-def _example(sample: dict[str, Any]) -> list[str]:
-    return ["```json", json.dumps(sample["data"], ensure_ascii=False), "```", ""]
 
 
 def drift(wanted: dict[Path, str]) -> list[str]:
@@ -217,7 +167,9 @@ def generated() -> dict[Path, str]:
     heard = hearers()
     if nobody := unheard(heard):
         raise Undocumented(f"published, but heard by nobody: {', '.join(nobody)}")
-    return {SCHEMAS / name: text for name, text in all_schemas().items()} | {PAGE: page(heard)}
+    told = entries(heard)
+    schemas = {SCHEMAS / name: text for name, text in all_schemas().items()}
+    return schemas | {PAGE: page(told), ASYNCAPI: asyncapi.document(told)}
 
 
 def main(arguments: list[str]) -> int:

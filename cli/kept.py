@@ -33,9 +33,15 @@ def samples(stem: str) -> list[Sample]:
     return [json.loads(path.read_text()) for path in files if path.exists()]
 
 
+def today_schema(stem: str) -> Schema:
+    """The schema of one version, as it is published."""
+    found: Schema = json.loads((SCHEMAS / f"{stem}.json").read_text())
+    return found
+
+
 def today() -> Release:
     """What this checkout would publish."""
-    schemas = {path.stem: json.loads(path.read_text()) for path in sorted(SCHEMAS.glob("*.json"))}
+    schemas = {path.stem: today_schema(path.stem) for path in sorted(SCHEMAS.glob("*.json"))}
     return Release(project_version(), schemas, {stem: samples(stem) for stem in schemas})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel
@@ -108,6 +109,25 @@ def resolve(field: Schema, whole: Schema) -> Schema:
         return field
     target: Schema = whole["$defs"][field["$ref"].rpartition("/")[2]]
     return target
+
+
+def rows(whole: Schema) -> list[tuple[str, str, str]]:
+    """Every field of a schema and of each group of fields in it, for people to read: its path, its type, a note."""
+    return list(_rows(whole, whole, ""))
+
+
+def _rows(node: Schema, whole: Schema, within: str) -> Iterator[tuple[str, str, str]]:
+    required = node.get("required", ())
+    for name, field in node["properties"].items():
+        default = field.get("default")
+        notes = [
+            "" if name in required else f"Default {json.dumps(default)}." if default is not None else "Optional.",
+            field.get("description") or resolve(field, whole).get("description", ""),
+        ]
+        group = resolve(field.get("items", field), whole)
+        yield f"{within}{name}", in_words(field, whole), " ".join(filter(None, notes))
+        if "properties" in group:
+            yield from _rows(group, whole, f"{within}{name}{'[]' if 'items' in field else ''}.")
 
 
 def in_words(field: Schema, whole: Schema) -> str:

@@ -15,7 +15,7 @@ from chassis.distributing.access import client
 from contracts.streams import topic_of
 
 _LOOKS = 300
-_DEMANDED = {
+FACTS = {
     "cleanup.policy": "delete",
     "retention.ms": "-1",
     "retention.bytes": "-1",
@@ -23,7 +23,7 @@ _DEMANDED = {
 }
 
 
-_STATE = {
+STATE = {
     "cleanup.policy": "compact",
     "unclean.leader.election.enable": "false",
     # Together these are how long the bytes of an erased person's record stay, at most.
@@ -78,7 +78,7 @@ async def make(bootstrap: str, facts: Mapping[str, int | None], state: Iterable[
         there = set(await admin.list_topics())
         made = []
         for topic in sorted({*facts, *state} - there):
-            how = _STATE if topic in state else _DEMANDED
+            how = STATE if topic in state else FACTS
             if await create(bootstrap, topic, facts.get(topic) or partitions, how):
                 made.append(topic)
         await verify(bootstrap, facts)
@@ -118,7 +118,7 @@ class Broker:
                 await admin.close()
 
 
-async def create(bootstrap: str, topic: str, partitions: int, config: Mapping[str, str] = _DEMANDED) -> bool:
+async def create(bootstrap: str, topic: str, partitions: int, config: Mapping[str, str] = FACTS) -> bool:
     """Create a topic, by default one of facts, with the broker's default of replicas; wait until it can be used.
 
     False where there is one of that name already, which is left as it is.

@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from cli.catalog import SCHEMAS
+from cli.kept import SCHEMAS
 from contracts.all import CATALOG
 from contracts.types import instant_text
 

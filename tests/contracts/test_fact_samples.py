@@ -12,7 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from pydantic import TypeAdapter, ValidationError
 
-from cli.catalog import SAMPLES, SCHEMAS
+from cli.kept import SAMPLES, SCHEMAS
 from cli.schemas import STATES, file_name
 from contracts.all import CATALOG
 from contracts.envelope import Unreadable, from_headers, to_headers

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from chassis.deciding.journal import GENESIS, Commit, Event, Meta, chain
 from chassis.receiving.views import View
-from cli.catalog import SAMPLES
+from cli.kept import SAMPLES
 from contracts.all import CATALOG
 from contracts.fact import Fact
 from contracts.upcasts import UPCASTS
