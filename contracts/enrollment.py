@@ -97,6 +97,16 @@ def default_weights() -> dict[Term, int]:
     }
 
 
+class EarlierPartners(Word):
+    """With which of their earlier partners somebody is not paired again."""
+
+    anywhere = "anywhere"
+    """With none of them, in whatever program of the installation they met."""
+    program = "program"
+    """With none of this program."""
+    unknown = "unknown"
+
+
 class Rules(Value):
     """How a program runs. Every field has a default that has worked; a program changes what it wants otherwise."""
 
@@ -107,6 +117,9 @@ class Rules(Value):
     overlap_minutes: int = Field(60, ge=15, le=2400, description="Common minutes in a week, at least.")
     other_function: bool = Field(False, description="Whether the two must be of different functions.")
     other_site: bool = Field(False, description="Whether the two must be at different sites.")
+    earlier_partners: EarlierPartners = Field(
+        EarlierPartners.anywhere, description="With which earlier partners nobody is paired again."
+    )
     consent: Consent = Consent.both
     consent_working_days: int = Field(3, ge=1, le=20, description="Working days until an unanswered consent lapses.")
     working_week: WorkingWeek = WorkingWeek.mon_fri

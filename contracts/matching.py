@@ -1,4 +1,4 @@
-"""What matching says: rounds, proposals and consent, pairs; and, sealed, how many seats a person has left."""
+"""What matching says: rounds, proposals and consent, pairs; and, sealed, the seats and earlier partners of a person."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ PROPOSAL = Category("proposal", "matching", Audience.internal)
 PAIR = Category("pair", "matching", Audience.public)
 CHECK = Category("check", "matching", Audience.internal)
 SEAT = Category("seat", "matching", Audience.sealed)
+PARTNERS = Category("partners", "matching", Audience.sealed, orgwide=True)
 ERASURE = Category("matching-erasure", "matching", Audience.public, orgwide=True)
 
 Points = Annotated[int, Field(ge=0)]
@@ -313,6 +314,14 @@ class PriorityGiven(Fact, of=SEAT):
 
     program: ProgramId
     person: PersonId
+    pair: PairId
+
+
+class PartnerMet(Fact, of=PARTNERS):
+    """A person became a pair with another, in some program: none pairs the two again."""
+
+    person: PersonId
+    partner: PersonId
     pair: PairId
 
 

@@ -81,6 +81,9 @@ class _Work:
     async def read(self, aggregate: Aggregate[S], stream: str) -> tuple[S, int]:
         return await self.runtime.commands.read(aggregate, stream)
 
+    async def read_each(self, aggregate: Aggregate[S], streams: Sequence[str]) -> dict[str, S]:
+        return await self.runtime.commands.read_each(aggregate, streams)
+
     async def scan(self, aggregate: Aggregate[S], scope: str) -> list[tuple[str, S]]:
         return await self.runtime.commands.scan(aggregate, scope)
 

@@ -76,6 +76,10 @@ class Work(Protocol):
         """The exact state of one of this service's own streams, and its version."""
         ...
 
+    async def read_each(self, aggregate: Aggregate[S], streams: Sequence[str]) -> dict[str, S]:
+        """The exact states of many of its own streams of one kind."""
+        ...
+
     async def scan(self, aggregate: Aggregate[S], scope: str) -> list[tuple[str, S]]:
         """Every stream of one kind in a scope with its state."""
         ...

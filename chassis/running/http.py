@@ -129,6 +129,10 @@ class Ctx:
         """The exact state of one thing and its version; version 0 where there is none."""
         return await self._runtime.commands.read(aggregate, stream)
 
+    async def read_each(self, aggregate: Aggregate[S], streams: Sequence[str]) -> dict[str, S]:
+        """The exact states of many things of one kind."""
+        return await self._runtime.commands.read_each(aggregate, streams)
+
     async def scan(self, aggregate: Aggregate[S], scope: str) -> list[tuple[str, S]]:
         """The state of every thing of one kind in a scope: for sealed facts, which no view has."""
         return await self._runtime.commands.scan(aggregate, scope)

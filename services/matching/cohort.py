@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from contracts.enrollment import Rules
 from contracts.profiles import Channel, WeeklyWindow
 from contracts.types import Date, Tag
+from services.matching.partners import anywhere
 
 
 class Candidate(BaseModel):
@@ -70,8 +71,10 @@ class Cohort(BaseModel):
         )
 
     def digest(self) -> str:
-        """SHA-256 over the cohort as canonical JSON; what nobody has is left out."""
+        """SHA-256 over the cohort as canonical JSON; what nobody has, or is as it always was, is left out."""
         told = self.in_order().model_dump(mode="json")
+        if anywhere(self.rules):
+            del told["rules"]["earlier_partners"]
         for candidate in (*told["mentors"], *told["executives"]):
             if not candidate["priority"]:
                 del candidate["priority"]

@@ -23,6 +23,7 @@ from services.matching.forming import pair_id
 from services.matching.freezing import candidate
 from services.matching.judging import WHY, Judged, judge
 from services.matching.pair import PAIR
+from services.matching.partners import PARTNERS, anywhere, partners_stream
 from services.matching.proposal import ASKERS, Proposal
 from services.matching.publishing import first_side
 from services.matching.remaining import APART
@@ -93,7 +94,7 @@ async def weigh(reading: Reading, row: ProgramRow, ask: Ask, now: datetime) -> J
         raise Refused("asked-before", "you have asked for this pair; what comes of it is up to the other one")
     order = SIDES if ask.side is not Side.executive else SIDES[::-1]  # first whatever is one's own to mend
     two = {side: await _ready(reading, row, ask, side, now) for side in order}
-    apart = await _apart(reading, ask, between)
+    apart = await _apart(reading, ask, between, row.rules)
     cohort = Cohort(
         program=ask.program,
         rules=row.rules,
@@ -136,11 +137,14 @@ async def _ready(reading: Reading, row: ProgramRow, ask: Ask, side: Side, now: d
     return found
 
 
-async def _apart(reading: Reading, ask: Ask, between: Sequence[Proposal]) -> bool:
-    """Whether they were a pair. A no counts where a coordinator asks, who sees it; one of the two would learn of it."""
+async def _apart(reading: Reading, ask: Ask, between: Sequence[Proposal], rules: Rules) -> bool:
+    """Whether they were a pair, here or elsewhere. A no counts where a coordinator asks, who sees it; one of the two
+    would learn of it."""
     pair, _ = await reading.read(PAIR, PAIR.stream(ask.program, pair_id(ask.program, ask.mentor, ask.executive)))
     declined = ask.side is None and any(p.cause is DeclineCause.declined for p in between)
-    return pair.state != "none" or declined
+    partners, _ = await reading.read(PARTNERS, partners_stream(ask.mentor))
+    elsewhere = anywhere(rules) and ask.executive in partners.met.values()
+    return pair.state != "none" or elsewhere or declined
 
 
 async def _proposals(reading: Reading, program: str, **who: str) -> list[Proposal]:

@@ -80,5 +80,6 @@ def _unplaced(result: dict[str, object], person: str) -> dict[str, object]:
         locked=[pair for pair in old.locked if person not in pair],
         apart=[pair for pair in old.apart if person not in pair],
         gone=[gone for gone in old.gone if gone != person],
+        barred=[pair for pair in old.barred if person not in pair],
     )
     return {**result, "placed": placed, "unplaced": unplaced, "revision": revision.model_dump(mode="json")}

@@ -1,4 +1,4 @@
-"""What is decided on several streams at once: a pair forms, or ends, together with a seat of each of the two."""
+"""What is decided on several streams at once: a pair forms, or ends, together with what is kept of the two."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 
 from chassis.deciding.commands import derived_id
 from chassis.deciding.decider import On
+from contracts.enrollment import Rules
 from contracts.matching import ReleaseCause
 from contracts.types import Side
 from services.matching.pair import PAIR, FormPair, Pair, ReleasePair
+from services.matching.partners import meet
 from services.matching.proposal import PROPOSAL, AnswerConsent, Proposal
 from services.matching.seat import SEAT, FreeSeat, TakeSeat, seat_stream
 
@@ -24,7 +26,12 @@ def pair_id(program: str, mentor: str, executive: str) -> str:
 
 
 def form(
-    proposal: Proposal, mentor_rev: int, executive_rev: int, now: datetime, stood_still: timedelta = timedelta()
+    proposal: Proposal,
+    mentor_rev: int,
+    executive_rev: int,
+    now: datetime,
+    rules: Rules,
+    stood_still: timedelta = timedelta(),
 ) -> tuple[On, ...]:
     """The side that is asked last says yes, and the pair forms. Refused as `seat-taken`, `ineligible`, `paused` or
     `declined` (one of the two does not want the other), or all of it happens."""
@@ -45,6 +52,7 @@ def form(
     return (
         On(PROPOSAL, PROPOSAL.stream(p.program, p.proposal), answer),
         On(PAIR, PAIR.stream(p.program, pair), command),
+        *meet(pair, p.mentor, p.executive, rules),
         On(SEAT, seat_stream(p.program, p.mentor, Side.mentor), TakeSeat(pair=pair, partner=p.executive)),
         On(SEAT, seat_stream(p.program, p.executive, Side.executive), TakeSeat(pair=pair, partner=p.mentor)),
     )

@@ -12,8 +12,8 @@ from contracts.enrollment import Rules
 from contracts.matching import RoundKind
 from contracts.profiles import Profile
 from contracts.types import Side
+from services.matching.barring import Said, barred
 from services.matching.cohort import Candidate, Cohort
-from services.matching.excluding import kept_apart
 from services.matching.pair import PAIR
 from services.matching.proposal import PROPOSAL, Proposal
 from services.matching.seat import SEAT, Seats, seat_stream
@@ -53,13 +53,16 @@ async def freeze(ctx: Ctx, program: str, kind: RoundKind = RoundKind.cohort) -> 
         seats=dict(await ctx.scan(SEAT, program)),
         promised=promised_seats(proposals),
     )
-    pairs = [(p.mentor, p.executive) for _, p in await ctx.scan(PAIR, program)]
+    pairs = [p for _, p in await ctx.scan(PAIR, program)]
     people = [
         p for p in await ctx.views.find(PARTICIPATIONS, program, limit=EVERYBODY) if not p.row.left and not p.row.away
     ]
     mentors, executives = (
-        _of_kind(kind, _candidates(program, people, side, known), {pair[k] for pair in pairs})
-        for k, side in enumerate((Side.mentor, Side.executive))
+        _of_kind(kind, _candidates(program, people, side, known), paired_once)
+        for side, paired_once in (
+            (Side.mentor, {p.mentor for p in pairs}),
+            (Side.executive, {p.executive for p in pairs}),
+        )
     )
     return Cohort(
         program=program,
@@ -69,9 +72,7 @@ async def freeze(ctx: Ctx, program: str, kind: RoundKind = RoundKind.cohort) -> 
         closes=row.closes,
         mentors=mentors,
         executives=executives,
-        barred=pairs
-        + [(p.mentor, p.executive) for p in proposals if p.state == "asked" or p.cause == "declined"]
-        + _excluded(known, mentors, executives),
+        barred=await barred(ctx, row.rules, Said(pairs, proposals, list(known.seats.items())), mentors, executives),
     ).in_order()
 
 
@@ -87,18 +88,6 @@ def _of_kind(kind: RoundKind, candidates: list[Candidate], paired_once: set[str]
                 if not c.paired
             ]
     return candidates
-
-
-def _excluded(known: _Known, mentors: list[Candidate], executives: list[Candidate]) -> list[tuple[str, str]]:
-    """Pairs of whom one excludes the other and whom no line keeps apart anyhow, of people who are there: no more is
-    kept than the round needs, and where it changes nothing the digest of the input does not tell it either."""
-    lines = [{c.person: c.line for c in side} for side in (mentors, executives)]
-    return [
-        (mentor, executive)
-        for mentor, executive in kept_apart(known.seats.items())
-        if mentor in lines[0] and executive in lines[1]
-        if executive not in lines[0][mentor] and mentor not in lines[1][executive]
-    ]
 
 
 def promised_seats(proposals: list[Proposal]) -> Counter[tuple[str, Side]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -26,19 +27,24 @@ class Stopped(Exception):
 
 class Revision(BaseModel):
     """What became of a cohort since it was frozen: pairs that the answer must have, pairs that were turned down, people
-    who have left."""
+    who have left, and pairs that are `barred` for another reason, as some of the cohort were from the beginning."""
 
     model_config = ConfigDict(frozen=True)
 
     locked: list[Pair] = []
     apart: list[Pair] = []
     gone: list[str] = []
+    barred: list[Pair] = []
+
+    def told(self) -> dict[str, Any]:
+        """What a certificate says of it; what there is nothing of is left out."""
+        return self.model_dump(mode="json", exclude=None if self.barred else {"barred"})
 
     def of(self, cohort: Cohort) -> Cohort:
         """The cohort as it is now."""
         gone = set(self.gone)
         left = {side: [c for c in getattr(cohort, side) if c.person not in gone] for side in ("mentors", "executives")}
-        return cohort.model_copy(update=left | {"barred": [*cohort.barred, *self.apart]}).in_order()
+        return cohort.model_copy(update=left | {"barred": [*cohort.barred, *self.apart, *self.barred]}).in_order()
 
 
 class Placed(BaseModel):
@@ -168,7 +174,7 @@ def _posed(cohort: Cohort, revision: Revision) -> Problem:
 
 def _sealed(cohort: Cohort, revision: Revision, pairs: list[list[int]], prices: tuple[list[int], list[int]]) -> str:
     told = {"input": cohort.digest(), "pairs": pairs, "prices": prices}
-    return digest(told if revision == Revision() else told | {"revision": revision.model_dump(mode="json")})
+    return digest(told if revision == Revision() else told | {"revision": revision.told()})
 
 
 def _unplaced(candidates: list[Candidate], side: Side, placed: set[str], left: Left) -> list[Unplaced]:

@@ -19,14 +19,17 @@ from chassis.deciding.decider import On
 from chassis.receiving.tasks import NotYet, Work
 from contracts.matching import DeclineCause, PairDeclined, PairProposed, Verdict
 from contracts.types import Side
+from services.matching.barring import Said, barred
 from services.matching.claim import Claim, Lost
 from services.matching.cohort import Cohort
 from services.matching.erasure import RESULT
 from services.matching.forming import proposal_id
 from services.matching.freezing import INPUT
+from services.matching.pair import PAIR
 from services.matching.placing import Pair, Placement, Revision, Stopped, place
 from services.matching.proposal import PROPOSAL, CloseProposal, Proposal, Propose
 from services.matching.round import ROUND, RecordSolution, Round
+from services.matching.seat import SEAT
 from services.matching.views import PARTICIPATIONS
 
 CHUNK = 250
@@ -41,10 +44,12 @@ class Result(Placement):
 
 
 class Found(NamedTuple):
-    """A round's proposals: those that stand, by pair, and the pairs that were turned down."""
+    """A round's proposals: those that stand, by pair, and the pairs that were turned down; and those of no round or of
+    others."""
 
     standing: dict[Pair, tuple[str, Proposal]]
     apart: set[Pair]
+    others: list[Proposal]
 
 
 async def solve(round: str, work: Work) -> None:
@@ -71,16 +76,16 @@ def _called_for(state: Round, found: Found, kept: dict[str, Any] | None) -> bool
 
 
 async def _found(work: Work, round: str) -> Found:
-    standing, apart = {}, set()
+    found = Found({}, set(), [])
     for stream, proposal in await work.scan(PROPOSAL, work.scope):
         pair = proposal.mentor, proposal.executive
         if proposal.round != round:
-            continue
-        if proposal.standing:
-            standing[pair] = stream, proposal
+            found.others.append(proposal)
+        elif proposal.standing:
+            found.standing[pair] = stream, proposal
         elif not proposal.fell_out:
-            apart.add(pair)
-    return Found(standing, apart)
+            found.apart.add(pair)
+    return found
 
 
 async def _solve(claim: Claim, round: str, state: Round, version: int, found: Found, work: Work) -> None:
@@ -106,7 +111,8 @@ async def _solve(claim: Claim, round: str, state: Round, version: int, found: Fo
 
 async def _revision(cohort: Cohort, state: Round, found: Found, work: Work) -> Revision:
     """What the answer must contain, and what it must not: all that stands, or where the coordinator wants the round
-    solved freely, what is locked or has been asked about."""
+    solved freely, what is locked or has been asked about. What stands does so whoever excludes whom meanwhile: that it
+    fell out would tell it."""
     left = {f.row.person for f in await work.views.find(PARTICIPATIONS, work.scope, {"left": True})}
     free = state.state == "opened" or state.ordered
     keep = [
@@ -123,7 +129,15 @@ async def _revision(cohort: Cohort, state: Round, found: Found, work: Work) -> R
             seats.subtract(ends)
             locked.append((proposal.mentor, proposal.executive))
     gone = left & {c.person for c in (*cohort.mentors, *cohort.executives)}
-    return Revision(locked=sorted(locked), apart=sorted(found.apart), gone=sorted(gone))
+    since = await _barred(cohort, found, work) - {*cohort.barred, *found.apart, *locked}
+    return Revision(locked=sorted(locked), apart=sorted(found.apart), gone=sorted(gone), barred=sorted(since))
+
+
+async def _barred(cohort: Cohort, found: Found, work: Work) -> set[Pair]:
+    """Who is kept apart by now, of the people of the round: as when it was opened, with what was said since."""
+    pairs = [pair for _, pair in await work.scan(PAIR, work.scope)]
+    said = Said(pairs, found.others, await work.scan(SEAT, work.scope))
+    return set(await barred(work, cohort.rules, said, cohort.mentors, cohort.executives))
 
 
 def _weight(proposal: Proposal) -> tuple[bool, bool, bool, int, str]:

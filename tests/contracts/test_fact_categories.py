@@ -52,7 +52,7 @@ def test_only_what_is_sealed_has_no_topic() -> None:
 @pytest.mark.guarantee("people")
 def test_what_people_say_in_confidence_is_sealed() -> None:
     sealed = {name for name, c in CATALOG.categories.items() if c.audience is Audience.sealed}
-    assert sealed == {"import", "person", "seat", "diary", "insight", "pulse"}
+    assert sealed == {"import", "person", "seat", "partners", "diary", "insight", "pulse"}
 
 
 def test_only_public_facts_are_wanted_by_others() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from chassis.deciding.decider import On
 from contracts.matching import ReleaseCause
-from services.matching import checking, forming, freezing, people
+from services.matching import barring, checking, forming, people
 from services.matching.api import pairs, proposals
 from services.matching.pair import PAIR, PausePair, ResumePair
 from services.matching.seat import SEAT, Seats, TakeSeat
@@ -92,8 +92,8 @@ FAULTS = [
     Fault(
         "exclusions-left-out-of-rounds",
         "people",
-        "services/matching/freezing.py",
-        lambda: setattr(freezing, "kept_apart", lambda seats: set()),
+        "services/matching/barring.py",
+        lambda: setattr(barring, "kept_apart", lambda seats: set()),
         (
             "tests/spec/matching/test_freezing.py::"
             "test_who_excludes_somebody_is_not_placed_with_them_and_only_those_there_are_named",

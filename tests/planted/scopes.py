@@ -11,6 +11,8 @@ from chassis.receiving import views
 from chassis.receiving.views import Views
 from chassis.running.auth import Caller, Directory
 from contracts.streams import parts
+from services.matching import direct, forming, partners
+from services.matching.api import proposals
 from services.scheduling.tasks import TASKS
 from tests.planted import Fault
 
@@ -80,7 +82,48 @@ def _plant_no_lapse() -> None:
     object.__setattr__(known, "do", _left_as_it_is)
 
 
+_PARTNERS = "tests/programs/test_partners.py::"
+_FORM = forming.form
+
+
+def _forget_other_programs() -> None:
+    """Let nothing count that was in another program."""
+    for module in (partners, direct):
+        vars(module)["anywhere"] = lambda rules: False
+
+
+def _form_without_partners() -> None:
+    """Form a pair, and keep nowhere who it is."""
+
+    def form(*arguments: Any) -> Any:
+        return tuple(on for on in _FORM(*arguments) if on.aggregate is not partners.PARTNERS)
+
+    forming.form = proposals.form = form  # type: ignore[attr-defined]
+
+
 FAULTS = [
+    Fault(
+        "earlier-partners-of-other-programs-do-not-count",
+        "G9",
+        "services/matching/partners.py",
+        _forget_other_programs,
+        (
+            f"{_PARTNERS}test_whoever_was_a_pair_in_one_program_is_none_in_another_also_at_the_same_moment",
+            "tests/spec/matching/test_partners.py::"
+            "test_who_were_a_pair_in_another_program_form_none_unless_the_rules_let_them",
+        ),
+    ),
+    Fault(
+        "pairs-form-without-their-partners",
+        "G9",
+        "services/matching/forming.py",
+        _form_without_partners,
+        (
+            f"{_PARTNERS}test_whoever_was_a_pair_in_one_program_is_none_in_another_also_at_the_same_moment",
+            "tests/spec/matching/test_partners.py::"
+            "test_who_were_a_pair_in_another_program_form_none_unless_the_rules_let_them",
+        ),
+    ),
     Fault(
         "query-without-scope",
         "G9",

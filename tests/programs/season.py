@@ -63,6 +63,7 @@ class Season:
         story.opened = story.today()
         body = PROGRAM | {
             "title": says("The view from below"),
+            "rules": {**PROGRAM["rules"], "earlier_partners": "program"},
             "opens": story.opened.isoformat(),
             "closes": (story.opened + timedelta(days=270)).isoformat(),
             "coordinator": {"name": "Ines Duarte", "mail": "ines.duarte@company.example"},

@@ -11,6 +11,7 @@ from chassis.deciding.commands import Outcome
 from chassis.deciding.decider import On, Refused
 from chassis.running.http import Body, Context, Ctx, Problem, Response
 from chassis.running.problems import later
+from contracts.enrollment import Rules
 from contracts.matching import ConsentGiven, DeclineCause, PairDeclined
 from contracts.profiles import profile_key
 from contracts.types import ProgramId, ProposalId, Side, instant_text
@@ -56,11 +57,11 @@ async def answer_consent(ctx: Context, program: ProgramId, proposal: ProposalId,
     takes that back with a no, and is not told whether the other one had answered."""
     state = await proposal_of(ctx, program, proposal)
     side = _side_asked(ctx, state)
-    if body.answer == "yes" and side is state.last:
-        return await _form(ctx, state)
     rules = await rules_of(ctx.views, program)
     if rules is None:
         raise later("catching-up", "the program is not fully known here yet; try again in a moment")
+    if body.answer == "yes" and side is state.last:
+        return await _form(ctx, state, rules)
     lapses = await lapse(ctx.views, program, state.executive, rules, ctx.now())
     command = AnswerConsent(
         side=side, yes=body.answer == "yes", lapses=lapses, stood_still=await _stood_still(ctx, state)
@@ -72,7 +73,7 @@ async def answer_consent(ctx: Context, program: ProgramId, proposal: ProposalId,
     return ctx.answer(outcome, proposal=proposal, state="waiting" if said_yes else "declined")
 
 
-async def _form(ctx: Ctx, proposal: Proposal) -> Response:
+async def _form(ctx: Ctx, proposal: Proposal, rules: Rules) -> Response:
     revs = []
     for person in (proposal.mentor, proposal.executive):
         profile = await ctx.views.latest(PROFILES, profile_key(proposal.program, person))
@@ -80,7 +81,8 @@ async def _form(ctx: Ctx, proposal: Proposal) -> Response:
             raise later("catching-up", "one of the two is not fully known here yet; try again in a moment")
         revs.append(profile.rev)
     try:
-        outcome = await ctx.run(*form(proposal, revs[0], revs[1], ctx.now(), await _stood_still(ctx, proposal)))
+        still = await _stood_still(ctx, proposal)
+        outcome = await ctx.run(*form(proposal, revs[0], revs[1], ctx.now(), rules, still))
     except Refused as refused:
         if refused.code not in ("seat-taken", "ineligible", "declined"):
             raise

@@ -16,6 +16,7 @@ from contracts.types import PersonId, ProgramId, ProposalId, RoundId, Side
 from services.matching.api.common import proposal_of, round_of
 from services.matching.claim import seen, still
 from services.matching.cohort import Cohort
+from services.matching.erasure import RESULT
 from services.matching.forming import proposal_id
 from services.matching.freezing import INPUT, promised_seats
 from services.matching.proposal import PROPOSAL, REPLACED, Proposal, ReviewProposal
@@ -114,13 +115,15 @@ async def _under_review(ctx: Ctx, program: str, round: str) -> Round:
 
 
 async def _few(ctx: Ctx, program: str, round: str, people: set[str]) -> Cohort:
-    """These people as the round saw them; those whom it did not see are missing. To read all would take its time."""
-    kept = await ctx.documents.get(INPUT, program, round)
-    if kept is None:
+    """These people as the round saw them, and whom its result keeps apart; those whom it did not see are missing. To
+    read all would take its time."""
+    kept, result = [await ctx.documents.get(kind, program, round) for kind in (INPUT, RESULT)]
+    if kept is None or result is None:
         raise ctx.missing("round")
     for side in ("mentors", "executives"):
         kept[side] = [candidate for candidate in kept[side] if candidate["person"] in people]
-    kept["barred"] = [pair for pair in kept["barred"] if people.issuperset(pair)]
+    barred = [*kept["barred"], *result.get("revision", {}).get("barred", ())]
+    kept["barred"] = [pair for pair in barred if people.issuperset(pair)]
     return Cohort.model_validate(kept)
 
 

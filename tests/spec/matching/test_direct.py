@@ -11,13 +11,14 @@ from chassis.deciding.decider import Refused
 from chassis.testing.spec import given
 from contracts.enrollment import CharterAccepted, Consent, ExecutiveEnrolled, MentorEnrolled, Rules
 from contracts.fact import Fact
-from contracts.matching import DeclineCause, Origin, PairDeclined, SeatsSet
+from contracts.matching import DeclineCause, Origin, PairDeclined, PartnerMet, SeatsSet
 from contracts.profiles import Channel, Profile, profile_key
 from contracts.types import Side
 from services.matching import direct
 from services.matching.direct import Ask, shown, weigh
 from services.matching.forming import form, pair_id
 from services.matching.judging import Judged
+from services.matching.partners import partners_stream
 from services.matching.proposal import (
     PROPOSAL,
     AnswerConsent,
@@ -34,6 +35,7 @@ from tests.spec.matching.work import Work
 SIDE = {Origin.mentor: Side.executive, Origin.executive: Side.mentor, Origin.coordinator: Side.mentor}
 PROPOSAL_STREAM = f"{PROGRAM}/proposal/{people.PROPOSAL}"
 declined = PairDeclined(program=PROGRAM, proposal=people.PROPOSAL, cause=DeclineCause.declined)
+MET = PartnerMet(person=ADA, partner=OMAR, pair=people.an_id("pa", "elsewhere"))
 lapsed = declined.model_copy(update={"cause": DeclineCause.lapsed})
 
 
@@ -108,7 +110,7 @@ def test_whoever_asked_can_take_it_back(origin: Origin) -> None:
 def test_forming_from_an_executives_ask_is_the_mentors_command() -> None:
     state = PROPOSAL.fold(asked(Origin.executive))
     assert state.last is Side.mentor
-    answering, pair, *_ = form(state, 1, 1, NOW)
+    answering, pair, *_ = form(state, 1, 1, NOW, Rules())
     assert answering.command == AnswerConsent(side=Side.mentor, yes=True, lapses=NOW)
     assert pair.command.round is None  # type: ignore[attr-defined]
 
@@ -164,9 +166,9 @@ def a_program(ada: dict[str, Any] | None = None, omar: dict[str, Any] | None = N
     return work
 
 
-async def weighed(work: Work, origin: Origin) -> Judged | str:
+async def weighed(work: Work, origin: Origin, rules: Rules | None = None) -> Judged | str:
     """The two as they are judged, or what the refusal says."""
-    row = ProgramRow(rules=Rules(), rules_version=1, opens=NOW.date(), closes=LATER.date())
+    row = ProgramRow(rules=rules or Rules(), rules_version=1, opens=NOW.date(), closes=LATER.date())
     ask = Ask(PROGRAM, origin, ADA, OMAR)
     try:
         return await weigh(cast(direct.Reading, work), row, ask, NOW)
@@ -195,6 +197,7 @@ AGAINST_OMAR: dict[str, Any] = {
     "he has no seat": lambda: with_(a_program(), seat_stream(PROGRAM, OMAR, Side.executive), people.taken(people.PAIR)),
     "he is being asked": lambda: with_(a_program(), PROPOSAL_STREAM, *asked(Origin.coordinator)),
     "they were a pair": lambda: with_(a_program(), f"{PROGRAM}/pair/{pair_id(PROGRAM, ADA, OMAR)}", people.formed),
+    "they were a pair in another program": lambda: with_(a_program(), partners_stream(ADA), MET),
 }
 
 

@@ -9,7 +9,7 @@ import pytest
 from chassis.deciding.decider import Refused
 from chassis.receiving import tasks as chassis_tasks
 from chassis.testing.spec import given
-from contracts.enrollment import ErasureRequested
+from contracts.enrollment import ErasureRequested, Rules
 from contracts.fact import Fact
 from contracts.matching import DeclineCause, ExclusionLifted, PairDeclined, PersonExcluded, SeatsSet, Verdict
 from contracts.types import Date, Side
@@ -60,7 +60,7 @@ def test_no_seat_is_taken_with_who_is_excluded_and_it_reads_like_a_no() -> None:
 @pytest.mark.parametrize(("who", "whom"), [(ADA, OMAR), (OMAR, ADA)])
 async def test_whoever_excludes_whom_no_pair_forms_any_more(who: str, whom: str) -> None:
     work = world(*BOTH_ASKED)
-    on = forming.form(PROPOSAL.fold(BOTH_ASKED), 1, 1, NOW)
+    on = forming.form(PROPOSAL.fold(BOTH_ASKED), 1, 1, NOW, Rules())
     for command in await exclude(cast(Any, work), PROGRAM, who, whom):
         if command.aggregate is SEAT:  # the proposal is still open when the exclusion is accepted
             await work.run(command)

@@ -14,13 +14,14 @@ from chassis.deciding.decider import Refused
 from chassis.running.http import Problem
 from contracts.enrollment import CharterAccepted, ExecutiveEnrolled, MentorEnrolled, ProgramOpened, Rules
 from contracts.fact import Fact
-from contracts.matching import PairReleased, PersonExcluded, ReleaseCause, RoundKind, SeatsSet
+from contracts.matching import PairReleased, PartnerMet, PersonExcluded, ReleaseCause, RoundKind, SeatsSet
 from contracts.profiles import Channel, Profile, profile_key
 from contracts.types import Side
 from services.matching.api import explaining as api
 from services.matching.cohort import Cohort
 from services.matching.erasure import CUT, RESULT
 from services.matching.freezing import INPUT, freeze
+from services.matching.partners import partners_stream
 from services.matching.placing import place
 from services.matching.round import ROUND as ROUNDS
 from services.matching.round import OpenRound, RecordSolution
@@ -58,8 +59,11 @@ def profile(person: str, side: Side, **other: Any) -> Profile:
     return Profile(rev=1, program=PROGRAM, person=person, subject="0" * 64, sides=[side], **usual | other)
 
 
-def program(different: Many | None = None, excluded: dict[str, str] | None = None) -> Ctx:
-    """Two on each side, who may be different from the usual; `excluded` is who excludes whom."""
+def program(
+    different: Many | None = None, excluded: dict[str, str] | None = None, met: tuple[str, str] | None = None
+) -> Ctx:
+    """Two on each side, who may be different from the usual; `excluded` is who excludes whom, and `met` in another
+    program two have."""
     opened = ProgramOpened(
         program=PROGRAM,
         rules=Rules(),
@@ -70,6 +74,8 @@ def program(different: Many | None = None, excluded: dict[str, str] | None = Non
         floor_words=10,
     )
     streams: dict[str, list[Fact]] = {f"{PROGRAM}/program/{PROGRAM}": [opened]}
+    for who, whom in (met, met[::-1]) if met else ():
+        streams[partners_stream(who)] = [PartnerMet(person=who, partner=whom, pair=an_id("pa", "elsewhere"))]
     ctx = Ctx(streams, "", "coordinator")
     for person in (*MENTORS, *EXECUTIVES):
         side = Side.mentor if person in MENTORS else Side.executive
@@ -175,13 +181,25 @@ async def test_where_a_line_keeps_two_apart_a_rounds_digests_are_those_without_t
 @pytest.mark.guarantee("people")
 @pytest.mark.parametrize("who", [ADA, OMAR], ids=["by the mentor", "by the executive"])
 async def test_an_exclusion_reads_like_a_reporting_line(who: str, request: pytest.FixtureRequest) -> None:
-    """They do not want each other, or one is above the other: what is asked of the two is answered alike."""
+    """They do not want each other, were a pair in another program, or one is above the other: what is asked of the two
+    is answered alike."""
     whom = OMAR if who == ADA else ADA
-    told = []
-    for n, ctx in enumerate((program({ADA: {"line": [OMAR]}}), program(excluded={who: whom}))):
-        told.append(await everything(ctx, await opened(ctx, f"{request.node.name} {n}")))
-    assert told[0] == told[1]
+    worlds = (program({ADA: {"line": [OMAR]}}), program(excluded={who: whom}), program(met=(ADA, OMAR)))
+    told = [await everything(ctx, await opened(ctx, f"{request.node.name} {n}")) for n, ctx in enumerate(worlds)]
+    assert told[0] == told[1] == told[2]
     assert '"rule": "apart"' in told[1]
+    frozen: list[Cohort] = [await freeze(world, PROGRAM) for world in worlds]  # type: ignore[arg-type]
+    assert frozen[1].digest() == frozen[2].digest()
+
+
+@pytest.mark.guarantee("G9")
+@pytest.mark.parametrize("other", [{ADA: {"line": [OMAR]}}, {ADA: {"level": 4}}], ids=["a line", "another rule"])
+async def test_where_a_rule_keeps_two_apart_it_changes_no_byte_that_they_met_elsewhere(
+    other: Many, request: pytest.FixtureRequest
+) -> None:
+    worlds = [program(other), program(other, met=(ADA, OMAR))]
+    told = [await everything(ctx, await opened(ctx, f"{request.node.name} {n}")) for n, ctx in enumerate(worlds)]
+    assert told[0] == told[1]
 
 
 async def test_a_pair_and_a_person_are_explained_and_everybody_page_by_page() -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from chassis.deciding.decider import Refused
 from chassis.testing.spec import given
+from contracts.enrollment import Rules
 from contracts.matching import PairReleased, PriorityGiven, ReleaseCause, SeatFreed
 from contracts.types import Side
 from services.matching import forming
@@ -123,12 +124,14 @@ def test_no_taking_overruns_the_capacity(steps: list[SetSeats | TakeSeat | FreeS
 
 
 @pytest.mark.guarantee("running")
-def test_forming_writes_the_proposal_the_pair_and_both_seats_together() -> None:
-    on = forming.form(PROPOSAL.fold([proposed]), 3, 4, NOW)
+def test_forming_writes_the_proposal_the_pair_and_partners_and_seats_of_both_together() -> None:
+    on = forming.form(PROPOSAL.fold([proposed]), 3, 4, NOW, Rules())
     pair = forming.pair_id(people.PROGRAM, ADA, OMAR)
     assert [o.stream for o in on] == [
         f"{people.PROGRAM}/proposal/{people.PROPOSAL}",
         f"{people.PROGRAM}/pair/{pair}",
+        f"org/partners/{ADA}",
+        f"org/partners/{OMAR}",
         seat_stream(people.PROGRAM, ADA, Side.mentor),
         seat_stream(people.PROGRAM, OMAR, Side.executive),
     ]

@@ -15,6 +15,8 @@ from contracts.matching import (
     DeclineCause,
     PairDeclined,
     PairProposed,
+    PartnerMet,
+    PersonExcluded,
     ProposalReviewed,
     RoundAbandoned,
     RoundKind,
@@ -31,6 +33,7 @@ from services.matching.claim import CLAIM, progress
 from services.matching.cohort import Cohort
 from services.matching.erasure import RESULT
 from services.matching.freezing import INPUT
+from services.matching.partners import partners_stream
 from services.matching.placing import Pair, Placement, check, place
 from services.matching.proposal import PROPOSAL, Proposal
 from services.matching.queueing import leave_over
@@ -38,7 +41,7 @@ from services.matching.round import ROUND as ROUNDS
 from services.matching.seat import SEAT, seat_stream
 from services.matching.solving import solve
 from services.matching.tasks import TASKS, close_abandoned
-from tests.spec.matching.people import NOW, PROGRAM, ROUND, candidate, cohort
+from tests.spec.matching.people import NOW, PROGRAM, ROUND, an_id, candidate, cohort
 from tests.spec.matching.work import Work
 
 STREAM = ROUNDS.stream(PROGRAM, ROUND)
@@ -119,6 +122,45 @@ async def test_a_rejected_pair_is_replaced_and_everything_else_is_kept() -> None
     judge(work, rest[0], Verdict.rejected)
     await solve(ROUND, work)
     assert proven(work) == [] and after.keys() - living(work).keys() == {rest[0]}
+
+
+def since(work: Any, what: str, mentor: str, executive: str) -> None:
+    """Something that keeps two apart comes to be after the round was opened."""
+    if what == "excluded":
+        stream = seat_stream(PROGRAM, mentor, Side.mentor)
+        work.streams.setdefault(stream, []).append(PersonExcluded(program=PROGRAM, person=mentor, other=executive))
+    else:
+        fact = PartnerMet(person=mentor, partner=executive, pair=an_id("pa", "elsewhere"))
+        work.streams[partners_stream(mentor)] = [fact]
+
+
+@pytest.mark.guarantee("people")
+async def test_whom_somebody_excludes_meanwhile_they_do_not_get_when_the_round_is_solved_again() -> None:
+    """And whoever looks at the round cannot tell it from having met in another program. What stands is kept."""
+    told = []
+    for what in ("excluded", "met"):
+        work = await solved()
+        before = living(work)
+        first, second, third, fourth, *_ = before
+        since(work, what, first[0], second[1])
+        since(work, what, fourth[0], fourth[1])
+        for pair in (first, second, third):
+            judge(work, pair, Verdict.rejected)
+        await solve(ROUND, work)
+        after = living(work)
+        assert proven(work) == [] and len(after) == PEOPLE
+        assert (first[0], second[1]) not in after and fourth in after
+        judge(work, fourth, Verdict.approved)
+        work.streams[STREAM].append(SolutionOrdered(program=PROGRAM, round=ROUND))
+        await solve(ROUND, work)
+        assert proven(work) == [] and fourth not in living(work), "where everything may change, it does"
+        facts = [
+            f for stream, facts in work.streams.items() if "/round/" in stream or "/proposal/" in stream for f in facts
+        ]
+        told.append([f.model_dump(exclude={"millis"}) for f in facts])
+        result = Placement.model_validate(work.documents.kept[RESULT, ROUND])
+        assert result.revision.barred == sorted({(first[0], second[1]), fourth})
+    assert told[0] == told[1]
 
 
 async def test_many_rejections_are_one_solution_and_without_any_nothing_is_said() -> None:

@@ -111,6 +111,9 @@ class Work:
         facts = self.streams.get(stream, [])
         return aggregate.fold(facts), len(facts)
 
+    async def read_each(self, aggregate: Aggregate[S], streams: Sequence[str]) -> dict[str, S]:
+        return {stream: (await self.read(aggregate, stream))[0] for stream in streams}
+
     async def scan(self, aggregate: Aggregate[S], scope: str) -> list[tuple[str, S]]:
         prefix = aggregate.category.stream(scope, "")
         return [(s, aggregate.fold(f)) for s, f in sorted(self.streams.items()) if s.startswith(prefix)]
