@@ -19,4 +19,5 @@ SERVICE = Service(
     policy=POLICY,
     directory=DIRECTORY,
     keeps=(PEOPLE, PROFILES, REFERENCE),
+    folds=2,
 )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
+
+from pydantic import Field
 
 from chassis.receiving.views import Row, StateView, View
 from chassis.running.auth import Directory
@@ -18,6 +20,8 @@ from contracts.enrollment import (
     MentorEnrolled,
     ParticipantInvited,
     ParticipantWithdrawn,
+    ParticipationPaused,
+    ParticipationResumed,
     ProgramOpened,
     Role,
     RoleGranted,
@@ -87,9 +91,30 @@ class ParticipationRow(Row):
     state: Literal["enrolled", "left"] = "enrolled"
     charter_version: int = 0
     minutes_week: int = 0
+    pauses: dict[str, date | None] = Field(default_factory=dict)
+    """Those that go on, and until which day they are meant to."""
+
+    @property
+    def away(self) -> bool:
+        """Whether a pause goes on."""
+        return self.state == "enrolled" and bool(self.pauses)
+
+    @property
+    def back(self) -> date | None:
+        """The first day on which they do not mean to be away any more; None where nobody knows."""
+        days = list(self.pauses.values()) if self.away else []
+        return None if None in days else max((day for day in days if day), default=None)
 
 
-Participating = MentorEnrolled | ExecutiveEnrolled | CharterAccepted | AvailabilityDeclared | ParticipantWithdrawn
+Participating = (
+    MentorEnrolled
+    | ExecutiveEnrolled
+    | CharterAccepted
+    | AvailabilityDeclared
+    | ParticipationPaused
+    | ParticipationResumed
+    | ParticipantWithdrawn
+)
 
 
 def _participation(row: ParticipationRow, fact: Participating, at: datetime) -> ParticipationRow:
@@ -102,6 +127,11 @@ def _participation(row: ParticipationRow, fact: Participating, at: datetime) -> 
             return row.model_copy(update={"charter_version": fact.charter_version})
         case AvailabilityDeclared():
             return row.model_copy(update={"minutes_week": fact.minutes_week})
+        case ParticipationPaused():
+            return row.model_copy(update={"pauses": row.pauses | {fact.pause: fact.until}})
+        case ParticipationResumed():
+            left = {pause: until for pause, until in row.pauses.items() if pause != fact.pause}
+            return row.model_copy(update={"pauses": left})
         case ParticipantWithdrawn():
             return row.model_copy(update={"state": "left"})
 
@@ -150,7 +180,7 @@ PARTICIPATIONS = View(
     enrollment.PARTICIPATION,
     ParticipationRow,
     _participation,
-    frozenset({MentorEnrolled, ExecutiveEnrolled, CharterAccepted, AvailabilityDeclared, ParticipantWithdrawn}),
+    frozenset(get_args(Participating)),
 )
 PAIRS = View("pairs", matching.PAIR, PairRow, _pair, frozenset({PairFormed, PairReleased}), ("mentor", "executive"))
 CONFIRMATIONS: tuple[View[ConfirmationRow], ...] = tuple(

@@ -230,6 +230,10 @@ class Done(Value):
     by: Actor
 
 
+_NOBODYS = frozenset({scheduling.CancelCause.lapsed, scheduling.CancelCause.pause})
+"""Cancellations that nobody is to be told of in figures: the times had passed, or one of the two is away."""
+
+
 class Session(Row):
     """When a session was booked, moved, cancelled and held; whose it is, from the proposal on."""
 
@@ -251,7 +255,7 @@ def fold_session(row: Session, fact: Fact, at: datetime) -> Session:
             return row.model_copy(update={"session": fact.session, "pair": fact.pair, "booked": row.booked or day})
         case scheduling.SessionMoved():
             return row.model_copy(update={"moved": (*row.moved, Done(on=day, by=fact.by))})
-        case scheduling.SessionCancelled() if fact.cause is not scheduling.CancelCause.lapsed:  # else nobody did
+        case scheduling.SessionCancelled() if fact.cause not in _NOBODYS:
             return row.model_copy(update={"cancelled": Done(on=day, by=fact.by)})
         case scheduling.SessionHeld():
             return row.model_copy(update={"held": day})

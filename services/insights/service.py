@@ -19,5 +19,5 @@ SERVICE = Service(
     router=router,
     policy=POLICY,
     directory=Directory(profiles=PROFILES, roles=ROLES),
-    folds=3,
+    folds=4,
 )

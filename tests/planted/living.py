@@ -53,7 +53,9 @@ FAULTS = [
         "running",
         "services/matching/forming.py",
         lambda: setattr(proposals, "form", _seats_apart),
-        (f"{_LIVING}test_a_thousand_accepts_of_one_seat_make_one_pair_whoever_excludes_or_leaves_meanwhile",),
+        (
+            f"{_LIVING}test_a_thousand_accepts_of_one_seat_make_one_pair_whoever_excludes_or_leaves_or_is_away_meanwhile",
+        ),
     ),
     Fault(
         "who-left-is-told",

@@ -35,7 +35,7 @@ pytestmark = pytest.mark.integration
 
 T = TypeVar("T")
 CALLERS = 1000
-MENTORS, EXECUTIVES = 17, 7
+MENTORS, EXECUTIVES = 19, 7
 WANTED, SHY, STILL = 1, 2, 4
 """The executive whom everybody wants, the one who excludes somebody, and the one whose mentor is away for a while."""
 WORLDS = {"the mentor left the pair": 0, "the program ended it": 3, "the mentor left the program": 6}
@@ -78,12 +78,12 @@ def _facts(services: House, prefix: str) -> dict[str, list[Fact]]:
 
 @pytest.mark.guarantee("running")
 @pytest.mark.guarantee("people")
-def test_a_thousand_accepts_of_one_seat_make_one_pair_whoever_excludes_or_leaves_meanwhile(
+def test_a_thousand_accepts_of_one_seat_make_one_pair_whoever_excludes_or_leaves_or_is_away_meanwhile(
     services: House, gathered: Crowd
 ) -> None:
     program, wanted = gathered.story.program, gathered.executives[WANTED]
     wanting = gathered.mentors[: MENTORS - len(WORLDS) - 3]
-    excluding, excluded, leaving = wanting[:3], wanting[3:6], wanting[6:9]
+    excluding, excluded, leaving, pausing = wanting[:3], wanting[3:6], wanting[6:9], wanting[9:11]
     staying, going = wanting[9:], [*excluding, *excluded, *leaving]
     each = [staying[n % len(staying)] for n in range(CALLERS - len(going))] + going
     proposals = gathered.proposals(each, wanted, agreed=True)
@@ -91,10 +91,11 @@ def test_a_thousand_accepts_of_one_seat_make_one_pair_whoever_excludes_or_leaves
     accepts = [_consent(gathered, wanted, proposal) for proposal in proposals]
     others = [_exclude(gathered, m, wanted) for m in excluding] + [_exclude(gathered, wanted, m) for m in excluded]
     others += [(m.login, "enrollment", gathered.story.at("/participations/me/withdraw"), {}) for m in leaving]
+    others += [_pause(gathered, m) for m in pausing]
     before = services.asked.conflicts
     said = asyncio.run(race(services, [*accepts[:8], *others, *accepts[8:]]))
     assert services.asked.conflicts - before > 10, "nobody was in anybody's way"
-    assert {s.status for s in said[8 : 8 + len(others)]} == {200}, "something was refused that needs nothing"
+    assert {s.status for s in said[8 : 8 + len(others)]} == {200, 201}, "something was refused that needs nothing"
     answers = Counter(s.body.get("state", s.body.get("type")) for s in said if s.who == wanted.login)
     assert answers["formed"] and answers["declined"], answers
     _told(services, lambda web: web.settled())
@@ -113,6 +114,11 @@ def test_a_thousand_accepts_of_one_seat_make_one_pair_whoever_excludes_or_leaves
     )  # fmt: skip
     for cause in (DeclineCause.seat_taken, DeclineCause.declined):
         assert causes[cause], f"nothing was {cause}"
+    paired = {facts[0].mentor for facts in pairs if isinstance(facts[0], PairFormed)}
+    away = [m for m in pausing if m.person not in paired]
+    late = gathered.proposals(away, wanted, agreed=True)
+    told = asyncio.run(race(services, [_consent(gathered, wanted, proposal) for proposal in late]))
+    assert [(s.status, str(s.body["type"]).rpartition(":")[2]) for s in told] == [(409, "paused")] * len(away)
 
 
 def _of(executive: Member, facts: list[Fact]) -> str | None:
@@ -122,15 +128,15 @@ def _of(executive: Member, facts: list[Fact]) -> str | None:
 
 
 def _never_overrun(facts: list[Fact]) -> None:
-    """No seat is taken that is not there, nor after the person has left, nor with anybody excluded since."""
-    capacity, taken = 0, 0
+    """No seat is taken that is not there, nor after the person has left, nor while they are away."""
+    capacity, taken, paused = 0, 0, False
     for fact in facts:
         match fact:
             case SeatsSet():
-                capacity = fact.capacity
+                capacity, paused = fact.capacity, bool(fact.paused)
             case SeatTaken():
                 taken += 1
-                assert taken <= capacity
+                assert taken <= capacity and not paused
             case SeatFreed():
                 taken -= 1
 
@@ -184,6 +190,11 @@ async def _excluded(web: Web, services: House, crowd: Crowd) -> None:
 
 def _consent(crowd: Crowd, who: Member, proposal: str) -> Request:
     return who.login, "matching", crowd.story.at(f"/proposals/{proposal}/consent"), {"answer": "yes"}
+
+
+def _pause(crowd: Crowd, who: Member) -> Request:
+    today = crowd.story.now().astimezone(ZoneInfo(who.zone)).date()
+    return who.login, "enrollment", crowd.story.at("/participations/me/pauses"), {"starts": today.isoformat()}
 
 
 def _exclude(crowd: Crowd, who: Member, whom: Member) -> Request:
@@ -302,6 +313,9 @@ async def _away(web: Web, crowd: Crowd, pair: str, mentor: Member, executive: Me
     pause = (await web.post(mentor.login, "enrollment", pauses, {"starts": today.isoformat()}))["pause"]
     await web.until(lambda: still(True), "the pair stands still")
     await web.settled()
+    listed = await web.items(crowd.founder, "enrollment", at("/participations"))
+    assert [(p["away"], p["back"]) for p in listed if p["person"] == mentor.person] == [(True, None)]
+    assert [p["away"] for p in listed if p["person"] == executive.person] == [False]
     assert not await sessions("proposed", "scheduled"), "somebody is waited for who is away"
     later = {"starts": (today + timedelta(days=1)).isoformat(), "until": (today + timedelta(days=60)).isoformat()}
     await web.post(executive.login, "enrollment", pauses, later)

@@ -171,7 +171,8 @@ async def withdraw(ctx: Context, program: ProgramId, body: Nothing | None = None
 async def list_participations(
     ctx: Context, program: ProgramId, after: After = None, limit: Limit = 50
 ) -> dict[str, Any]:
-    """A coordinator sees who takes part, how far they have come, and in how many pairs they are."""
+    """A coordinator sees who takes part, how far they have come, in how many pairs they are, and who is `away` and
+    when they mean to be `back`, where they know."""
     start = PARTICIPATION.stream(program, after) if after else None
     found = await ctx.views.find(PARTICIPATIONS, program, limit=limit, after=start)
     persons = [f.row.person for f in found]
@@ -181,7 +182,14 @@ async def list_participations(
         for pair in await ctx.views.find(PAIRS, program, {side: {"$in": persons}, "living": True}):
             pairs[getattr(pair.row, side)] += 1
     items = [
-        {**f.row.model_dump(mode="json"), "name": names.get(f.row.person), "pairs": pairs[f.row.person]} for f in found
+        {
+            **f.row.model_dump(mode="json", exclude={"pauses"}),
+            "name": names.get(f.row.person),
+            "pairs": pairs[f.row.person],
+            "away": f.row.away,
+            "back": f.row.back and f.row.back.isoformat(),
+        }
+        for f in found
     ]
     return {"items": items, "next": persons[-1] if len(found) == limit else None}
 

@@ -119,9 +119,10 @@ def test_a_session_keeps_every_move_and_who_cancelled() -> None:
     assert row.held is None
 
 
-def test_a_session_that_nobody_answered_was_cancelled_by_nobody() -> None:
-    lapsed = sample(scheduling.SessionCancelled, by="program", cause="lapsed")
-    assert fold(SESSIONS, sample(scheduling.SessionProposed), lapsed).cancelled is None
+@pytest.mark.parametrize("cause", ["lapsed", "pause"])
+def test_a_session_that_nobody_answered_or_during_a_pause_was_cancelled_by_nobody(cause: str) -> None:
+    cancelled = sample(scheduling.SessionCancelled, by="program", cause=cause)
+    assert fold(SESSIONS, sample(scheduling.SessionProposed), cancelled).cancelled is None
 
 
 def test_an_action_keeps_its_steps() -> None:
