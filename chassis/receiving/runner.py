@@ -106,7 +106,7 @@ class Runner:
         self._owner = secrets.token_hex(8)
         self._woken = asyncio.Event()
         self._jobs: dict[str, asyncio.Task[None]] = {}
-        self.doing: dict[str, tuple[str, float]] = {}
+        self.doing: dict[str, tuple[str, datetime]] = {}
         self._skew = timedelta(0)
         self._skew_at = -_CLOCK_CHECK
         self._finishing = False
@@ -205,7 +205,7 @@ class Runner:
         if not await self._claim(row):
             return False
         span, outcome, began = _span(row), "done", time.monotonic()
-        self.doing[row["_id"]] = (row["task"], began)
+        self.doing[row["_id"]] = (row["task"], self._runtime.clock.now())
         try:
             async with self._leasing(row):
                 with trace.use_span(span) if span else contextlib.nullcontext():

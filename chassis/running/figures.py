@@ -165,10 +165,10 @@ class Figures:
             yield age, max(0.0, (now - waiting.oldest).total_seconds()) if waiting.oldest else 0.0, dict(labels)
 
     def _running(self) -> Iterator[Figure]:
-        runner, now = self._runtime.runner, time.monotonic()
+        runner, now = self._runtime.runner, self._runtime.clock.now()
         doing = list(runner.doing.values())
         for task in runner.ours:
-            ages = [now - began for name, began in doing if name == task]
+            ages = [(now - began).total_seconds() for name, began in doing if name == task]
             yield "counterpoint.tasks.running", float(len(ages)), {"counterpoint.task": task}
             yield "counterpoint.tasks.running.age", max(ages, default=0.0), {"counterpoint.task": task}
 
