@@ -64,8 +64,9 @@ bench: $(READY) ## measure, every figure a ratio against a floor of the same run
 catalog: $(READY) ## write the generated documents again
 	@$(BIN)/python -m cli.catalog
 
-monitoring: $(READY) ## write what is made from deploy/alerts again
+monitoring: $(READY) ## write what the Prometheus operator and Grafana read again
 	@$(BIN)/python -m local.monitoring
+	@$(BIN)/python -m local.dashboards
 
 lock: $(READY) ## lock the requirements again, with hashes
 	@$(COMPILE) --extra matching --extra cli --group dev --group local pyproject.toml -o requirements/dev.txt

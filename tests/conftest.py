@@ -33,7 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
             broker.jars()  # once, before two processes would fetch them side by side
 
 
-LONGEST = ("chaos", "chassis", "programs", "e2e", "outages")
+LONGEST = ("chaos", "alarms", "chassis", "programs", "e2e", "outages")
 """The folders that begin, so that at the end no process works long after the others."""
 SHARING = ("tests/e2e", "tests/programs")
 """Folders whose files share what takes long to come about."""

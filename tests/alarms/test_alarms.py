@@ -33,7 +33,7 @@ from tests.deploy.test_alerts import alerts
 from tests.infrastructure import Infra
 from tests.integration.kit import World, until
 
-pytestmark = [pytest.mark.integration, pytest.mark.guarantee("alerts")]
+pytestmark = [pytest.mark.integration, pytest.mark.guarantee("running")]
 
 CONFIRMED = (ErasureConfirmedByMatching, ErasureConfirmedByScheduling, ErasureConfirmedByInsights)
 HELD = (10, 60, 440)

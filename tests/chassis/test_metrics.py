@@ -104,6 +104,7 @@ async def test_an_exemplar_leads_to_a_trace_that_is_kept_and_to_no_other(meter: 
     assert {format(e.trace_id, "032x") for e in point.exemplars} == {SAMPLED.split("-")[1]}
 
 
+@pytest.mark.guarantee("running")
 def test_what_is_on_no_list_does_not_leave_the_process(meter: Meter) -> None:
     meter.metrics.commands.add(1, {"person": "Ada"})
     meter.metrics.facts.add(1, {"counterpoint.fact": "PairFormed", "counterpoint.stream": "pr_1/pair/p_2"})
@@ -111,6 +112,7 @@ def test_what_is_on_no_list_does_not_leave_the_process(meter: Meter) -> None:
     assert [dict(p.attributes) for p in meter.read("counterpoint.facts")] == [{"counterpoint.fact": "PairFormed"}]
 
 
+@pytest.mark.guarantee("running")
 def test_no_list_has_who_or_what_it_is_about() -> None:
     labels = {label for each in Metrics().all for label in each.labels}
     assert not {label for label in labels if label.endswith((".id", ".key", ".stream", ".person", ".path", ".text"))}
