@@ -3,7 +3,7 @@
 Both overlays are applied with strict validation and warnings as errors, until every pod is admitted and scheduled;
 a release is rolled out and a node drained within the disruption budgets; and each planted mistake must be refused.
 The cluster must not have a namespace `counterpoint` yet, and has none any more in the end. It needs the custom
-resources of Strimzi, KEDA, the Gateway API and the Prometheus operator, and none of their controllers.
+resources of Strimzi, KEDA, the Gateway API, cert-manager and the Prometheus operator, and none of their controllers.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import yaml
 
 from tests.deploy.manifests import OVERLAYS, Object, named, of_kind, rendered, title
 
-OURS, BESIDE = "counterpoint", "kafka"
+OURS = "counterpoint"
 SECONDS = 180
 NONE = 3
 """Exit code where there is no cluster to ask."""
@@ -67,7 +67,7 @@ def main() -> int:
         return NONE
     try:
         for overlay in OVERLAYS:
-            with _beside(), _applied(overlay):
+            with _beside(rendered(overlay)), _applied(overlay):
                 _until(f"{overlay}: every pod is scheduled", _unscheduled)
                 if overlay == "prod":
                     _roll_out()
@@ -81,14 +81,15 @@ def main() -> int:
 
 
 @contextmanager
-def _beside() -> Iterator[None]:
-    """The namespace that Kafka's resources go to, where the cluster has none."""
-    made = kubectl("create", "namespace", BESIDE).returncode == 0
+def _beside(objects: list[Object]) -> Iterator[None]:
+    """The other namespaces that something goes to, where the cluster has none of that name."""
+    others = {o["metadata"]["namespace"] for o in objects if "namespace" in o["metadata"]} - {OURS}
+    made = [name for name in sorted(others) if kubectl("create", "namespace", name).returncode == 0]
     try:
         yield
     finally:
-        if made:
-            kubectl("delete", "namespace", BESIDE, "--timeout=120s")
+        for name in made:
+            kubectl("delete", "namespace", name, "--timeout=120s")
 
 
 @contextmanager
@@ -249,6 +250,11 @@ MISTAKES: dict[str, tuple[str, Callable[[Object], None]]] = {
     "a route with an unknown match": (
         "HTTPRoute",
         lambda spec: spec["rules"][0]["matches"][0]["path"].update(type="Glob"),
+    ),
+    "a certificate that nobody issues": ("Certificate", lambda spec: spec.pop("issuerRef")),
+    "pods watched at a port of no name": (
+        "PodMonitor",
+        lambda spec: spec["podMetricsEndpoints"][0].update(port=9, interval="often"),
     ),
     "an alert without an expression": ("PrometheusRule", lambda spec: spec["groups"][0]["rules"][0].pop("expr")),
 }
