@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test nightly revert-tests chaos check bench catalog monitoring lock compose-smoke k8s-check k8s-scan down clean
+.PHONY: help setup demo test nightly revert-tests chaos check bench catalog monitoring lock compose-smoke k8s-check k8s-smoke k8s-scan down clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -80,6 +80,9 @@ compose-smoke: $(READY) ## build the images and run the story against docker com
 
 k8s-check: $(READY) ## give the manifests to the cluster of the current kubeconfig, and take them away again
 	@$(BIN)/python -m tests.deploy.cluster
+
+k8s-smoke: $(READY) ## build images, and run the rendered pods of a service by the engine that is there
+	@$(BIN)/python -m tests.deploy.smoke
 
 k8s-scan: $(READY) ## what checkov has against the production manifests
 	@rendered=$$(mktemp -d); trap 'rm -rf "$$rendered"' EXIT; kubectl kustomize deploy/k8s/overlays/prod > "$$rendered/prod.yaml"; \
