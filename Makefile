@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test nightly revert-tests chaos check bench catalog monitoring lock compose-smoke k8s-check k8s-smoke k8s-scan down clean
+.PHONY: help setup demo test nightly revert-tests chaos check bench catalog monitoring lock compose-smoke k8s-check k8s-smoke k8s-scan sbom down clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -71,6 +71,7 @@ monitoring: $(READY) ## write what the Prometheus operator and Grafana read agai
 lock: $(READY) ## lock the requirements again, with hashes
 	@$(COMPILE) --extra matching --extra cli --group dev --group local pyproject.toml -o requirements/dev.txt
 	@echo checkov | $(COMPILE) - -o requirements/scan.txt
+	@echo cyclonedx-bom | $(COMPILE) - -o requirements/sbom.txt
 	@for each in $(SERVICES); do \
 	  extra=; if grep -q "^$$each = \[" pyproject.toml; then extra="--extra $$each"; fi; \
 	  $(COMPILE) $$extra pyproject.toml -o requirements/$$each.txt; done
@@ -88,6 +89,13 @@ k8s-scan: $(READY) ## what checkov has against the production manifests
 	@rendered=$$(mktemp -d); trap 'rm -rf "$$rendered"' EXIT; kubectl kustomize deploy/k8s/overlays/prod > "$$rendered/prod.yaml"; \
 	$(BIN)/uv run --quiet --no-project --isolated --python $(BIN)/python --with-requirements requirements/scan.txt \
 	  checkov --file "$$rendered/prod.yaml" --framework kubernetes --compact --quiet --skip-download
+
+sbom: $(READY) ## say in dist/sbom what each image installs, in CycloneDX
+	@mkdir -p dist/sbom; for each in $(SERVICES); do \
+	  PYTHONWARNINGS=ignore $(BIN)/uv run --quiet --no-project --isolated --python $(BIN)/python --with-requirements requirements/sbom.txt \
+	    cyclonedx-py requirements requirements/$$each.txt --pyproject pyproject.toml --mc-type application \
+	    --output-reproducible --spec-version 1.6 --output-format JSON --output-file dist/sbom/counterpoint-$$each.cdx.json; done
+	@$(BIN)/python -m tests.deploy.sbom
 
 down: ## stop what this checkout started and remove its data
 	@if [ -x $(BIN)/counterpoint ]; then $(BIN)/counterpoint down; fi

@@ -52,6 +52,12 @@ def test_an_image_installs_only_what_is_locked_and_never_mongods_wheel() -> None
         assert all("--hash=sha256:" in each for each in re.split(r"\n(?=\S)", locked.strip()))
 
 
+def test_an_image_says_what_it_is() -> None:
+    said = dict(re.findall(r'org\.opencontainers\.image\.(\w+)="([^"]+)"', STAGES["service"]))
+    assert said.keys() == {"title", "description", "version", "revision"}
+    assert (said["title"], said["version"]) == ("counterpoint-${SERVICE}", "${VERSION}")
+
+
 @pytest.mark.guarantee("running")
 def test_an_image_runs_as_nobody() -> None:
     assert re.findall(r"^USER (\S+)", DOCKERFILE, re.M) == ["65534:65534"]
