@@ -6,7 +6,7 @@ import importlib
 import sys
 from pathlib import Path
 
-from cli import asyncapi
+from cli import asyncapi, catalog_html
 from cli.entries import Entry, Undocumented, entries, example
 from cli.kept import ROOT, SCHEMAS
 from cli.schemas import all_schemas, rows
@@ -15,6 +15,7 @@ from contracts.fact import Fact
 from contracts.streams import Audience
 
 PAGE = ROOT / "docs" / "catalog.md"
+HTML = ROOT / "docs" / "catalog.html"
 ASYNCAPI = ROOT / "contracts" / "asyncapi.yaml"
 SERVICES = ("enrollment", "matching", "scheduling", "insights")
 
@@ -169,7 +170,7 @@ def generated() -> dict[Path, str]:
         raise Undocumented(f"published, but heard by nobody: {', '.join(nobody)}")
     told = entries(heard)
     schemas = {SCHEMAS / name: text for name, text in all_schemas().items()}
-    return schemas | {PAGE: page(told), ASYNCAPI: asyncapi.document(told)}
+    return schemas | {PAGE: page(told), HTML: catalog_html.page(told), ASYNCAPI: asyncapi.document(told)}
 
 
 def main(arguments: list[str]) -> int:
