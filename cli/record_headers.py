@@ -30,7 +30,7 @@ def fact_headers() -> Schema:
     """The schema of the headers of every fact."""
     fields = _common() | {
         "ce_dataschema": _header("`urn:counterpoint:schema:<Fact>:<version of its fields>`."),
-        "ce_sequence": _header("The version in its stream: 1, 2, 3 …", pattern="^[1-9][0-9]*$"),
+        "ce_sequence": _header("The version in its stream: 1, 2, 3 …, compared as numbers.", pattern="^[1-9][0-9]*$"),
         "ce_program": _header("The program, or `org` where it spans programs."),
         "ce_digest": _header("The commit's link in the stream's chain of digests.", pattern="^[0-9a-f]{64}$"),
         "ce_commit": _header("The commit it was decided in."),
