@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from contracts.streams import parts
@@ -25,7 +25,8 @@ class Envelope:
 
     `commit`, `first` and `last` name the commit it was decided in and that commit's first and last version; `command`
     is the id of the command; `digest` is the commit's link in the stream's chain. With them a journal can be
-    restored from Kafka alone. Who acted is in none of them.
+    restored from Kafka alone. Who acted is in none of them. `traceparent` is the trace the fact was decided in; `hop`,
+    of the record and not of the fact, the span it was sent in: None where it was sent again from the journal.
     """
 
     service: str
@@ -42,6 +43,7 @@ class Envelope:
     correlation: str
     causation: str | None = None
     traceparent: str | None = None
+    hop: str | None = field(default=None, compare=False)
 
     @property
     def id(self) -> str:
@@ -79,7 +81,7 @@ def to_headers(e: Envelope) -> Headers:
         headers.append(("ce_causation", e.causation.encode()))
     if e.traceparent:
         headers.append(("ce_traceparent", e.traceparent.encode()))
-        headers.append(("traceparent", e.traceparent.encode()))
+        headers.append(("traceparent", (e.hop or e.traceparent).encode()))
     return headers
 
 
@@ -112,6 +114,7 @@ def from_headers(headers: Sequence[tuple[str, bytes]]) -> Envelope:
             correlation=h["ce_correlation"].decode(),
             causation=_text(h.get("ce_causation")),
             traceparent=_text(h.get("ce_traceparent")),
+            hop=_text(h.get("traceparent")),
         )
     except KeyError as missing:
         raise Unreadable(f"the record has no header {missing.args[0]}") from None

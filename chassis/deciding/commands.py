@@ -10,13 +10,14 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from chassis.deciding.decider import Aggregate, On, S
+from chassis.deciding.decider import Aggregate, On, Refused, S
 from chassis.deciding.journal import LARGEST_COMMIT, UNKNOWN_BODY, Commit, Event, Journal, Meta
 from chassis.deciding.memory import Head, Memory
+from chassis.running import allowed, spans
 from chassis.running.metrics import METRICS
 from chassis.running.mongo import Database, DuplicateKeyError, Session, WriteFailed, is_transient
 from contracts.catalog import Catalog
@@ -140,6 +141,17 @@ class Commands:
         Raises `Refused` (a rule), `Stale` (If-Match), `KeyReused`, `Conflict` (after five attempts).
         `also` is written in the same transaction, and only where there are facts to write.
         """
+        if not spans.is_sampled(origin.traceparent):
+            return await self._tried(origin, on, also)
+        span = _span(origin, on)
+        with spans.entered(span, Refused, Stale, KeyReused):
+            outcome = await self._tried(replace(origin, traceparent=spans.traceparent_of(span)), on, also)
+            span.set_attribute("counterpoint.facts", len(outcome.facts))
+            if outcome.repeated:
+                span.set_attribute("counterpoint.repeat", True)
+            return outcome
+
+    async def _tried(self, origin: Origin, on: Sequence[On], also: Sequence[Write]) -> Outcome:
         for attempt in range(ATTEMPTS):
             try:
                 return await self._attempt(origin, on, also)
@@ -282,6 +294,12 @@ class Commands:
         commit = _commit(origin, on, facts, head, now)
         after = Head.of([commit], on.aggregate.fold(facts, head.state))
         return Made(commit, tuple(facts), after, on.aggregate.category.audience is not Audience.sealed)
+
+
+def _span(origin: Origin, on: Sequence[On]) -> spans.Span:
+    """The span of a command: what it asks of the database is inside, and what follows from its facts below."""
+    program = allowed.program_of(parts(on[0].stream)[0]) if on else None
+    return spans.begin("commit", spans.SpanKind.INTERNAL, {"counterpoint.program": program}, below=origin.traceparent)
 
 
 def _commit(origin: Origin, on: On, facts: Sequence[Fact], head: Head, now: datetime) -> Commit:

@@ -12,6 +12,7 @@ from chassis.distributing.reading import Place
 from chassis.receiving.consumer import end_offsets
 from chassis.receiving.records import Record
 from chassis.running.mongo import MAJORITY_READ, Database, DuplicateKeyError
+from chassis.running.spans import Told
 from contracts.catalog import Catalog
 from contracts.envelope import Envelope, Unreadable, from_headers
 
@@ -20,7 +21,7 @@ MARKS = generations.COLLECTION
 PAGE = 1000
 
 
-class Behind(Exception):
+class Behind(Told):
     """Kafka knows commits that the journal lacks: the database was restored, or somebody removed them."""
 
     def __init__(self, service: str, commits: int) -> None:

@@ -7,13 +7,11 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import count
 from math import inf, isfinite
-
-from opentelemetry.trace import Span, SpanKind, set_span_in_context
 
 from chassis.deciding.journal import COLLECTION, Commit
 from chassis.distributing import generations
@@ -21,9 +19,11 @@ from chassis.distributing.generations import Generations
 from chassis.distributing.latest import LatestStore
 from chassis.distributing.producer import Outgoing, Sender
 from chassis.distributing.slots import partition_of
+from chassis.distributing.traced import Lane, Sending
+from chassis.running import spans
+from chassis.running.logs import about
 from chassis.running.metrics import METRICS
 from chassis.running.mongo import SNAPSHOT_READ, Database, Document
-from chassis.running.telemetry import is_sampled, start, traceparent_of
 from contracts.catalog import Catalog
 from contracts.envelope import Envelope, to_headers
 from contracts.streams import HEARTBEAT, parts
@@ -37,9 +37,6 @@ MARK_SECONDS = 2.0
 
 BEATING_DAYS = 30
 """How long after an erasure records come that let Kafka tidy up: longer than a segment is written to."""
-
-Lane = tuple[str, int]
-"""A topic and a partition of it."""
 
 _log = logging.getLogger("counterpoint.relay")
 
@@ -85,6 +82,7 @@ class Relay:
         self._woken = asyncio.Event()
         self._begin = 0
         self._marking: asyncio.Task[None] | None = None
+        self._unmarked: set[str] = set()
         self._beat_seconds = beat_seconds
         self._beaten = -beat_seconds
         self._ends = inf
@@ -208,6 +206,7 @@ class Relay:
         if ids:
             # At majority: a weaker mark is not seen by the next sweep, which would send everything again.
             await self._marks.update_many({"_id": {"$in": ids}}, {"$unset": {"pending": 1}})
+            self._unmarked.difference_update(ids)
 
     async def _marked(self) -> None:
         """Wait until what was sent last is marked. Raises where it could not be: then it is sent again."""
@@ -216,32 +215,30 @@ class Relay:
             await marking
 
     async def _send(self, producer: Sender, lane: Lane, commits: list[Commit]) -> None:
-        spans = [_span(commit, lane) for commit in commits]
+        traced = any(spans.is_sampled(commit.meta.traceparent) for commit in commits)
+        sending = Sending(lane, self._unmarked) if traced else None
         records = [
             record
-            for commit, span in zip(commits, spans, strict=True)
-            for record in outgoing(self._service, commit, traceparent_of(span) if span else None)
+            for commit in commits
+            for record in outgoing(self._service, commit, sending.created(commit) if sending else None)
         ]
+        with sending.sent(len(records)) if sending else contextlib.nullcontext():
+            await self._send_measured(producer, lane, records)
+
+    @staticmethod
+    async def _send_measured(producer: Sender, lane: Lane, records: list[Outgoing]) -> None:
         told = {
-            "messaging.system": "kafka", "messaging.operation.name": "send", "messaging.destination.name": lane[0]
+            "messaging.system.name": "kafka", "messaging.operation.name": "send", "messaging.destination.name": lane[0]
         }  # fmt: skip
         began = time.perf_counter()
         try:
             await producer.send(*lane, records)
         except BaseException as error:
-            told["error.type"] = type(error).__name__
-            for span in spans:
-                if span:
-                    span.set_attribute("error.type", type(error).__name__)
+            told["error.type"] = spans.kind_of(error)
             raise
         finally:
-            sampled = next((span for span in spans if span), None)
-            within = set_span_in_context(sampled) if sampled else None
-            METRICS.sent_duration.record(time.perf_counter() - began, told, within)
+            METRICS.sent_duration.record(time.perf_counter() - began, told)
             METRICS.sent.add(len(records), told)
-            for span in spans:
-                if span:
-                    span.end()
 
     async def _sweep_latest(self) -> int:
         await self._beat()
@@ -329,12 +326,18 @@ class Relay:
                     async for _ in stream:
                         self._woken.set()
             except Exception as error:
-                _log.warning("the change stream ended: %s", type(error).__name__)
+                _log.warning("the change stream ended", extra=about(error))
                 await asyncio.sleep(1)
 
 
-def outgoing(service: str, commit: Commit, hop: str | None = None) -> list[Outgoing]:
-    """The records of a commit; `hop` is the span they are sent in, where that is sampled."""
+def outgoing(
+    service: str, commit: Commit, hops: Sequence[str | None] | None = None, *, again: bool = False
+) -> list[Outgoing]:
+    """The records of a commit; `hops` are the spans its facts are sent in, where that is sampled.
+
+    What is sent `again` from the journal has no `traceparent`: it says which trace it was decided in
+    (`ce_traceparent`), and whoever hears it now does not go on with that one.
+    """
     key = commit.stream.encode()
     made = []
     for n, event in enumerate(commit.events):
@@ -354,24 +357,10 @@ def outgoing(service: str, commit: Commit, hop: str | None = None) -> list[Outgo
                 correlation=commit.meta.correlation,
                 causation=commit.meta.causation,
                 traceparent=commit.meta.traceparent,
+                hop=hops[n] if hops else None,
             )
         )
-        if hop:
-            headers[-1] = ("traceparent", hop.encode())
+        if again:
+            headers = [header for header in headers if header[0] != "traceparent"]
         made.append(Outgoing(key, event.data.encode(), headers))
     return made
-
-
-def _span(commit: Commit, lane: Lane) -> Span | None:
-    if not is_sampled(commit.meta.traceparent):
-        return None
-    return start(
-        f"send {lane[0]}",
-        SpanKind.PRODUCER,
-        commit.meta.traceparent,
-        messaging__system="kafka",
-        messaging__operation__type="send",
-        messaging__destination__name=lane[0],
-        messaging__destination__partition__id=str(lane[1]),
-        messaging__kafka__message__key=commit.stream,
-    )

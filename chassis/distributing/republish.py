@@ -140,7 +140,7 @@ class Republish:
             lanes.setdefault(partition_of(commit.stream, target.partitions), []).append(commit)
         await asyncio.gather(
             *(
-                producer.send(target.name, partition, [r for c in of_it for r in outgoing(self.service, c)])
+                producer.send(target.name, partition, [r for c in of_it for r in outgoing(self.service, c, again=True)])
                 for partition, of_it in lanes.items()
             )
         )

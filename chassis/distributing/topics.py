@@ -12,6 +12,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from chassis.distributing.access import client
+from chassis.running.spans import Told
 from contracts.streams import topic_of
 
 _LOOKS = 300
@@ -34,7 +35,7 @@ STATE = {
 }
 
 
-class WrongTopic(Exception):
+class WrongTopic(Told):
     """A topic is missing, or is set up so that facts would be lost."""
 
 

@@ -16,16 +16,14 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.message import StreamMessage
 from faststream.security import BaseSecurity, SASLScram512
-from opentelemetry import trace
-from opentelemetry.trace import SpanKind
 
 from chassis.distributing.access import Access, client
 from chassis.receiving.inbox import Inbox, Lost, Place
 from chassis.receiving.records import Record
 from chassis.receiving.versions import NotLive
+from chassis.running.logs import about
 from chassis.running.metrics import METRICS
-from chassis.running.mongo import in_short
-from chassis.running.telemetry import is_sampled, start
+from chassis.running.spans import kind_of
 
 __all__ = ["Consumer", "KafkaError", "Lag", "end_offsets"]
 
@@ -202,7 +200,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             except NotLive:
                 await asyncio.sleep(0.05)  # held for a moment, or another version is live: then we are stopped soon
             except Exception as error:
-                _log.warning("cannot take %d partitions yet: %s", len(places), type(error).__name__)
+                _log.warning("partitions cannot be taken yet", extra=about(error, count=len(places)))
                 await asyncio.sleep(0.5)
         for place, offset in taken.items():
             self._seek(place, offset)
@@ -226,7 +224,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             raise
         except Exception as error:
             if not isinstance(error, Lost):
-                _log.warning("a batch goes back: %s", in_short(error))
+                _log.warning("a batch goes back", extra=about(error))
             await self._go_back({(r.topic, r.partition) for r in records})
 
     async def _apply(self, records: Sequence[Record]) -> None:
@@ -234,25 +232,12 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         if not due:
             await asyncio.sleep(0.01)  # nothing new, or at the limit: ask again in a moment
             return
-        span = None
-        if any(is_sampled(_traceparent(r)) for r in due):
-            span = start(
-                f"{self._inbox.name} batch",
-                SpanKind.CONSUMER,
-                messaging__system="kafka",
-                messaging__operation__type="receive",
-                messaging__batch__message_count=len(due),
-                messaging__consumer__group__name=self._inbox.name,
-            )
-            with trace.use_span(span, end_on_exit=True):
-                await self._apply_measured(due)
-        else:
-            await self._apply_measured(due)
+        await self._apply_measured(due)
         await self._commit_for_dashboards()
 
     async def _apply_measured(self, due: Sequence[Record]) -> None:
         told = {
-            "messaging.system": "kafka",
+            "messaging.system.name": "kafka",
             "messaging.operation.name": "process",
             "messaging.consumer.group.name": self._inbox.name,
         }
@@ -260,7 +245,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         try:
             await self._inbox.apply(due)
         except BaseException as error:
-            told["error.type"] = type(error).__name__
+            told["error.type"] = kind_of(error)
             raise
         finally:
             METRICS.batch_duration.record(time.perf_counter() - began, told)
@@ -296,7 +281,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 found = await self._inbox.positions(places)
                 break
             except Exception as error:
-                _log.warning("cannot read the checkpoints: %s", type(error).__name__)
+                _log.warning("the checkpoints cannot be read", extra=about(error))
                 await asyncio.sleep(0.5)
         for place, offset in found.items():
             self._seek(place, offset)
@@ -317,7 +302,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 async with asyncio.timeout(_COMMIT_SECONDS):  # the client tries for ever where a topic was deleted
                     await self._kafka.commit(offsets)
             except Exception as error:
-                _log.debug("offsets for dashboards: %s", type(error).__name__)
+                _log.debug("offsets for dashboards are not committed", extra=about(error))
 
     # -- lag --------------------------------------------------------------------------------------------------------
 
@@ -370,13 +355,6 @@ def _security(address: str) -> BaseSecurity | None:
     if address.user:
         return SASLScram512(address.user, address.password, ssl_context=trust, use_ssl=trust is not None)
     return BaseSecurity(ssl_context=trust, use_ssl=trust is not None)
-
-
-def _traceparent(record: Record) -> str | None:
-    for name, value in record.headers:
-        if name == "traceparent":
-            return value.decode(errors="replace")
-    return None
 
 
 async def _parse(message: Any) -> StreamMessage[Any]:

@@ -129,7 +129,7 @@ class Folding:
             if heard.trouble:
                 raise ValueError(heard.trouble)
             body = self._folded(view, doc, heard) if view else None
-            rows = self._tasks.rows(heard, self._traces.get(e.id) or e.traceparent)
+            rows = self._tasks.rows(heard, self._traces.get(e.id) or (e.traceparent if e.hop else None))
         except Exception as wrong:  # any fold may raise: only its own stream waits for somebody to look
             self._park(heard, doc)
             reason = NEWER if heard.needs else "unreadable" if heard.trouble else "failed"

@@ -11,9 +11,6 @@ from math import inf
 from types import MappingProxyType
 from typing import Any
 
-from opentelemetry import trace
-from opentelemetry.trace import Link, Span, SpanKind
-
 from chassis.deciding.cuts import COLLECTION as CUTS
 from chassis.deciding.cuts import Cuts
 from chassis.distributing.latest import LatestStore
@@ -22,9 +19,11 @@ from chassis.receiving.folding import Folding
 from chassis.receiving.parking import DROPS, PARKED, foreign_row
 from chassis.receiving.records import Foreign, Heard, Latest, Record, read_fact, read_latest
 from chassis.receiving.tasks import Tasks
+from chassis.receiving.traced import Hearing
 from chassis.receiving.versions import CHECKPOINTS, FILLING, HELD, LIVE, NotLive, collection_of
 from chassis.receiving.versions import COLLECTION as INBOXES
 from chassis.receiving.views import StateView, View, Views
+from chassis.running import spans
 from chassis.running.metrics import METRICS
 from chassis.running.mongo import (
     ASCENDING,
@@ -37,7 +36,6 @@ from chassis.running.mongo import (
     in_short,
     is_transient,
 )
-from chassis.running.telemetry import is_sampled, start, traceparent_of
 from contracts.catalog import Catalog
 from contracts.fact import Fact
 
@@ -211,8 +209,7 @@ class Inbox:
 
     async def _apply(self, records: Sequence[Record], unfit: str | None = None) -> int:
         assert self._session is not None
-        heard, latest, foreign = self._read(records, unfit)
-        spans = _spans(heard, self.name, records)
+        heard, latest, foreign, sampled = self._read(records, unfit)
         moved: dict[Place, int] = {}
         begun: dict[Place, int] = {}
         stamps: dict[Place, int] = {}
@@ -223,18 +220,21 @@ class Inbox:
         # Tried one by one, what is in hand may be from before the partition went to somebody else and came back.
         if any(offset < self.offsets.get(place, offset) for place, offset in begun.items()):
             raise Lost(", ".join(f"{t}/{p}" for t, p in moved))
+        hearing: Hearing | None = None
+        if sampled:
+            hearing = Hearing(self.name, sampled, len(records), rebuilds=self.follows is not None)
         try:
-            async with self.database.transaction(self._session) as session:
-                await self._advance(moved, stamps, session)
-                folding = await self._fold(heard, latest, spans, session)
-                await self.write(folding, session, foreign)
+            with spans.inside(hearing.batch if hearing else None):
+                async with self.database.transaction(self._session) as session:
+                    await self._advance(moved, stamps, session)
+                    folding = await self._fold(heard, latest, hearing, session)
+                    await self.write(folding, session, foreign)
         except BaseException as error:
-            for span in spans.values():
-                span.set_attribute("error.type", type(error).__name__)
+            if hearing:
+                hearing.end(spans.kind_of(error))
             raise
-        finally:
-            for span in spans.values():
-                span.end()
+        if hearing:
+            hearing.end(documents=folding.documents)
         self.offsets.update(moved)
         self.stamps.update(stamps)
         METRICS.projected.add(folding.applied)
@@ -246,8 +246,12 @@ class Inbox:
             self.wake_tasks()
         return folding.applied
 
-    def _read(self, records: Sequence[Record], unfit: str | None) -> tuple[list[Heard], list[Latest], list[Document]]:
+    def _read(
+        self, records: Sequence[Record], unfit: str | None
+    ) -> tuple[list[Heard], list[Latest], list[Document], list[tuple[Heard, Record]]]:
+        """What was heard, what is newest, what nobody can place; and of what was heard that which is traced."""
         heard: list[Heard] = []
+        sampled: list[tuple[Heard, Record]] = []
         latest: list[Latest] = []
         foreign: list[Document] = []
         for record in records:
@@ -260,11 +264,13 @@ class Inbox:
                 found = Foreign(unfit)
             if isinstance(found, Heard):
                 heard.append(found)
+                if spans.is_sampled(found.envelope.traceparent):
+                    sampled.append((found, record))
             elif isinstance(found, Latest):
                 latest.append(found)
             elif isinstance(found, Foreign):
                 foreign.append(foreign_row(self.name, record, found.reason, self.now()))
-        return heard, latest, foreign
+        return heard, latest, foreign, sampled
 
     async def _advance(self, moved: dict[Place, int], stamps: dict[Place, int], session: Session) -> None:
         assert self._session is not None
@@ -279,7 +285,7 @@ class Inbox:
             raise Lost(", ".join(f"{t}/{p}" for t, p in moved))
 
     async def _fold(
-        self, heard: Sequence[Heard], latest: Sequence[Latest], spans: dict[str, Span], session: Session
+        self, heard: Sequence[Heard], latest: Sequence[Latest], hearing: Hearing | None, session: Session
     ) -> Folding:
         ids = list(dict.fromkeys([h.envelope.stream for h in heard] + [x.view.id_of(x.key) for x in latest]))
         documents: dict[str, Document] = {}
@@ -289,7 +295,7 @@ class Inbox:
             )
             documents = {d["_id"]: d for d in await cursor.to_list(None)}
         waiting = await self.waiting([d["_id"] for d in documents.values() if d.get("parked")], session)
-        traces = {event: traceparent_of(span) for event, span in spans.items()}
+        traces = hearing.begin(heard, documents, waiting) if hearing else {}
         folding = self.folding(documents, waiting, traces)
         for h in heard:
             folding.hear(h)
@@ -356,27 +362,3 @@ async def checkpoints_of(database: Database, name: str, session: Session | None 
         _, topic, partition = doc["_id"].split("|")
         found[topic, int(partition)] = int(doc["offset"])
     return found
-
-
-def _spans(heard: Sequence[Heard], inbox: str, records: Sequence[Record]) -> dict[str, Span]:
-    """One CONSUMER span for each sampled fact, below the command that said it, linked to its batch."""
-    sampled = [h for h in heard if is_sampled(h.envelope.traceparent)]
-    if not sampled:
-        return {}
-    batch = trace.get_current_span().get_span_context()
-    links = [Link(batch)] if batch.is_valid else []
-    return {
-        h.envelope.id: start(
-            f"process {h.envelope.type}",
-            SpanKind.CONSUMER,
-            h.envelope.traceparent,
-            links,
-            messaging__system="kafka",
-            messaging__operation__type="process",
-            messaging__consumer__group__name=inbox,
-            messaging__kafka__message__key=h.envelope.stream,
-            counterpoint__fact=h.envelope.type,
-            counterpoint__version=h.envelope.version,
-        )
-        for h in sampled
-    }

@@ -22,7 +22,7 @@ def heard_row(inbox: str, fact: Heard, now: datetime) -> Document:
         "inbox": inbox,
         "stream": fact.envelope.stream,
         "version": fact.envelope.version,
-        "headers": [[k, v] for k, v in to_headers(fact.envelope)],
+        "headers": [[k, v] for k, v in to_headers(fact.envelope) if k != "traceparent" or fact.envelope.hop],
         "value": fact.raw,
         "at": now,
     }

@@ -28,8 +28,10 @@ from chassis.receiving.versions import (
 )
 from chassis.receiving.views import PARKED_STREAM
 from chassis.running.job import Cannot
+from chassis.running.logs import about
 from chassis.running.mongo import Database, Document, PyMongoError, Session, is_transient
 from chassis.running.pace import Pace, Progress
+from chassis.running.spans import Told
 
 NEAR = 1000
 """Records behind the live version, over all partitions, from which on changing over is tried."""
@@ -187,7 +189,7 @@ class Rebuild:
             async with self.database.transaction(session) as s:
                 await self._exchange(inbox, seen, s)
         except _NotNow as why:
-            _log.info("not yet: %s", why)
+            _log.info("changing over has to wait", extra=about(why))
             return (await self.versions.pointer()).live == inbox.version
         except PyMongoError as error:
             if not is_transient(error):
@@ -247,5 +249,5 @@ class Rebuild:
         await self.database.insert(task_rows.COLLECTION, rows, session)
 
 
-class _NotNow(Exception):
+class _NotNow(Told):
     """Changing over is not possible at this moment."""

@@ -12,17 +12,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import trace
-from opentelemetry.trace import Span, SpanKind
-
 from chassis.deciding.commands import Conflict, Origin, Outcome, Write, command_id
 from chassis.deciding.decider import Aggregate, On, Refused, S
 from chassis.receiving.tasks import COLLECTION, NotYet, Task
 from chassis.receiving.views import Views
+from chassis.running import allowed, spans
+from chassis.running.logs import about
 from chassis.running.metrics import METRICS
 from chassis.running.mongo import ASCENDING, Document, IndexModel, PyMongoError, in_short, is_transient
 from chassis.running.settings import Role
-from chassis.running.telemetry import is_sampled, start, traceparent_of
 from contracts.catalog import NewerVersion
 from contracts.envelope import Unreadable
 from contracts.streams import parts
@@ -33,6 +31,8 @@ if TYPE_CHECKING:
 PAGE = 200
 ATTEMPTS = 12
 """Tries of a task that fails for no business reason; after them, some minutes later, it is parked."""
+OF_ITS_OWN = 300.0
+"""Seconds after a fact from which on what is due because of it begins a trace of its own: no trace lasts for months."""
 _LEASE = timedelta(seconds=10)
 _FOR_A_RELEASE = timedelta(seconds=1)
 """How long a row stays with a process that has died. In real time, whatever the travelled clock says."""
@@ -192,7 +192,7 @@ class Runner:
             async with self._gate:
                 finished = await self._one(row, now)
         except PyMongoError as error:
-            _log.warning("task %s goes back: %s", row["_id"], type(error).__name__)
+            _log.warning("a task goes back", extra=_about(error, row))
         finally:
             del self._jobs[row["key"]]
             if finished:
@@ -208,8 +208,8 @@ class Runner:
         self.doing[row["_id"]] = (row["task"], self._runtime.clock.now())
         try:
             async with self._leasing(row):
-                with trace.use_span(span) if span else contextlib.nullcontext():
-                    await self._do(row, traceparent_of(span) if span else row["traceparent"])
+                with spans.entered(span, NotYet, NewerVersion):
+                    await self._do(row, spans.traceparent_of(span) if span else row["traceparent"])
         except NotYet as early:
             outcome = "early"
             later = {"due": early.until} if early.until else {"not_before": now + timedelta(milliseconds=200)}
@@ -228,10 +228,8 @@ class Runner:
         finally:
             del self.doing[row["_id"]]
             told = {"counterpoint.task": row["task"], "counterpoint.outcome": outcome}
-            within = trace.set_span_in_context(span) if span else None
-            METRICS.task_duration.record(time.monotonic() - began, told, within)
-            if span:
-                span.end()
+            with spans.inside(span):  # it is over, and the figure leads to it
+                METRICS.task_duration.record(time.monotonic() - began, told)
         await self._collection.delete_one({"_id": row["_id"]})
         return True
 
@@ -276,11 +274,11 @@ class Runner:
         change: Document = {"attempts": attempts, "leased": None, "error": in_short(error)}
         if final:
             change |= {"state": "parked", "parked_at": now}
-            _log.error("task %s is parked: %s", row["_id"], change["error"])
+            _log.error("a task is parked", extra=_about(error, row))
         else:
             change["not_before"] = now + timedelta(seconds=min(60.0, 0.05 * 2**attempts))
             level = logging.DEBUG if isinstance(error, Conflict) else logging.WARNING
-            _log.log(level, "task %s is tried again: %s", row["_id"], change["error"])
+            _log.log(level, "a task is tried again", extra=_about(error, row))
         await self._set(row, change)
 
     async def _set(self, row: Document, change: Document) -> None:
@@ -315,11 +313,28 @@ class Runner:
         }
 
 
+def _about(error: Exception, row: Document) -> dict[str, str | int | float]:
+    stream, _, version = row["event"].rpartition("@")
+    return about(error, task=row["task"], event=allowed.stream(stream), version=int(version))
+
+
 def _place(row: Document) -> tuple[datetime, str]:
     return row["due"], row["order"]
 
 
-def _span(row: Document) -> Span | None:
-    if not is_sampled(row["traceparent"]):
+def _span(row: Document) -> spans.Span | None:
+    """The span of one try. What has waited for its time has a trace of its own, linked to the one it comes from."""
+    said, traceparent = float(row["order"].partition("|")[0]), row["traceparent"]
+    if not spans.is_sampled(traceparent):
         return None
-    return start(f"task {row['task']}", SpanKind.INTERNAL, row["traceparent"], counterpoint__task=row["task"])
+    late = row["due"].timestamp() - said > OF_ITS_OWN
+    about = {
+        "counterpoint.task": row["task"],
+        "counterpoint.fact": row["type"],
+        "counterpoint.program": allowed.program_of(row["scope"]),
+        "counterpoint.attempt": row["attempts"] + 1 if row["attempts"] else None,
+        "counterpoint.late": late or None,
+    }
+    links = [spans.link(traceparent)] if late else []
+    below = None if late else traceparent
+    return spans.begin(f"task {row['task']}", spans.SpanKind.INTERNAL, about, below=below, links=links)

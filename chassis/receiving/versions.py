@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from chassis.running.mongo import Database, Document, DuplicateKeyError, Session
+from chassis.running.spans import Told
 
 COLLECTION = "inboxes"
 CHECKPOINTS = "checkpoints"
@@ -14,7 +15,7 @@ LIVE, FILLING, HELD, CLOSED = "live", "filling", "held", "closed"
 """What may be done at a checkpoint: hear and write tasks; fill, without tasks; nothing until `held_until`; nothing."""
 
 
-class NotLive(Exception):
+class NotLive(Told):
     """This version of the inbox may not go on here: another one is live, or about to be."""
 
 

@@ -17,6 +17,7 @@ import httpx
 import jwt
 
 from chassis.receiving.views import StateView, View, Views
+from chassis.running.logs import about
 from chassis.running.settings import Process
 
 ALGORITHMS = ("ES256", "RS256", "EdDSA")
@@ -97,7 +98,7 @@ class Keys:
         try:
             await self._read()
         except (httpx.HTTPError, OSError, ValueError, jwt.PyJWTError) as error:
-            _log.warning("the issuer's keys cannot be read: %s: %s", type(error).__name__, error)
+            _log.warning("the issuer's keys cannot be read", extra=about(error))
         else:
             self._read_at = time.monotonic()
         self._tried_at = time.monotonic()

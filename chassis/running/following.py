@@ -76,7 +76,8 @@ class Following:
         while True:
             await asyncio.sleep(FOLLOW_SECONDS)
             if self.consumer is not None and self.consumer.idle_seconds > IDLE_SECONDS:
-                _log.warning("the consumer has tried nothing for %.0f s: another one", self.consumer.idle_seconds)
+                idle = round(self.consumer.idle_seconds)
+                _log.warning("the consumer hangs and is replaced", extra={"counterpoint.seconds": idle})
                 await self._hear()
             await self.look()
 
@@ -133,8 +134,9 @@ class Following:
     async def _stand_by(self, pointer: Pointer) -> None:
         """Other folds made the live version: its documents are not for this release to read, nor its facts to hear."""
         if "inbox" not in self._parts.waiting:
-            made, ours = pointer.folds, self._folds
-            _log.warning("version %d of the inbox was made by folds %d, these are %d", pointer.live, made, ours)
+            told = {"version": pointer.live, "made_by": pointer.folds, "folds": self._folds}
+            extra = {f"counterpoint.{name}": value for name, value in told.items()}
+            _log.warning("other folds made the live version of the inbox", extra=extra)
         self._parts.waiting.add("inbox")
         if self._working is not None:
             self._working.cancel()

@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request, Response
 from fastapi.responses import JSONResponse
-from opentelemetry import trace
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from chassis.deciding.commands import Origin, Outcome, Write, body_digest, command_id
 from chassis.deciding.decider import Aggregate, On, S
+from chassis.running import spans
 from chassis.running.answering import Patience
 from chassis.running.auth import Caller
 from chassis.running.problems import Problem, later
 from chassis.running.service import ANYONE, FOUNDER, TOKEN
-from chassis.running.telemetry import traceparent_of
 from contracts.streams import ORG
 from contracts.types import Word
 
@@ -112,7 +111,6 @@ class Ctx:
         return await self._runtime.run(self._origin(anonymous), *on, also=also)
 
     def _origin(self, anonymous: bool = False) -> Origin:
-        trace_id = format(trace.get_current_span().get_span_context().trace_id, "032x")
         if anonymous:
             # Keyed: whoever guesses an Idempotency-Key must not be able to test whose command it was.
             id, digest = (self.keyed_hash("command", part)[:40] for part in (self._id, self._body_digest))
@@ -120,8 +118,8 @@ class Ctx:
         return Origin(
             self._id,
             self._body_digest,
-            correlation=trace_id,
-            traceparent=traceparent_of(trace.get_current_span()),
+            correlation=spans.trace_id(),
+            traceparent=spans.traceparent_of(spans.current()),
             actor=self.caller.person,
         )
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from chassis.running.lease import LeaseLost, Taken, lease
 from chassis.running.pace import Progress
+from chassis.running.spans import Told
 
 if TYPE_CHECKING:
     from chassis.running.runtime import Runtime
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 DONE, REFUSED, STOPPED = 0, 1, 130
 
 
-class Cannot(Exception):
+class Cannot(Told):
     """What was asked for cannot be done; the text says why, for an operator."""
 
 

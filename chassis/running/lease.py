@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 
 from chassis.running.mongo import Database, Document, DuplicateKeyError, PyMongoError
+from chassis.running.spans import Told
 
 COLLECTION = "leases"
 _NEVER = datetime.fromtimestamp(0, UTC)
@@ -28,7 +29,7 @@ class Taken(Exception):
         )
 
 
-class LeaseLost(Exception):
+class LeaseLost(Told):
     """Our lease ended while we were at it, and somebody else may have begun: whatever we did stops here."""
 
 

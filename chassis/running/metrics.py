@@ -61,12 +61,12 @@ class Metrics:
             "db.client.operation.duration", SECONDS, "time of a round trip to the database",
             "db.system.name", "db.operation.name", "db.collection.name", "error.type",
         )  # fmt: skip
-        sending = ("messaging.system", "messaging.operation.name", "messaging.destination.name", "error.type")
+        sending = ("messaging.system.name", "messaging.operation.name", "messaging.destination.name", "error.type")
         self.sent_duration = self._histogram(
             "messaging.client.operation.duration", SECONDS, "time until Kafka has acknowledged a batch", *sending
         )
         self.sent = self._counter("messaging.client.sent.messages", "{message}", "records sent to Kafka", *sending)
-        hearing = ("messaging.system", "messaging.operation.name", "messaging.consumer.group.name", "error.type")
+        hearing = ("messaging.system.name", "messaging.operation.name", "messaging.consumer.group.name", "error.type")
         self.batch_duration = self._histogram(
             "messaging.process.duration", SECONDS, "time until a batch has taken effect", *hearing
         )

@@ -20,6 +20,7 @@ from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStart
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
+from chassis.running import spans
 from chassis.running.metrics import METRICS
 
 __all__ = [
@@ -53,6 +54,7 @@ _LOOK_AGAIN = 0.05
 _CLOSE = 0.5
 _LARGEST_COMMAND = 12 * 1024 * 1024
 _NOT_ROUND_TRIPS = frozenset({"hello", "ping", "isMaster", "endSessions", "saslStart", "saslContinue", "getMore"})
+_NOT_TRACED = _NOT_ROUND_TRIPS - {"getMore"}
 
 
 def within(seconds: float) -> AbstractContextManager[None]:
@@ -78,7 +80,7 @@ def is_transient(error: BaseException) -> bool:
     )
 
 
-class Unprepared(Exception):
+class Unprepared(spans.Told):
     """A collection or an index is missing, and this user may not make it."""
 
     def __init__(self, what: str) -> None:
@@ -115,6 +117,41 @@ class RoundTrips(CommandListener):
         return sum(self.counts.values())
 
 
+class Spans(CommandListener):
+    """A CLIENT span for each command that is part of a sampled trace. Neither what is looked for nor what is found."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, spans.Span] = {}
+
+    def started(self, event: CommandStartedEvent) -> None:
+        above = spans.sampled_now()
+        if above is None or event.command_name in _NOT_TRACED:
+            return
+        collection = event.command.get("collection" if event.command_name == "getMore" else event.command_name)
+        target = collection if isinstance(collection, str) else None
+        about = {
+            "db.system.name": "mongodb",
+            "db.namespace": event.database_name,
+            "db.operation.name": event.command_name,
+            "db.collection.name": target,
+            "server.address": event.connection_id[0],
+            "server.port": event.connection_id[1],
+        }
+        name = f"{event.command_name} {target or event.database_name}"
+        self._open[event.request_id] = spans.begin(name, spans.SpanKind.CLIENT, about, below=above)
+
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        if span := self._open.pop(event.request_id, None):
+            spans.end(span)
+
+    def failed(self, event: CommandFailedEvent) -> None:
+        if span := self._open.pop(event.request_id, None):
+            code = event.failure.get("code") if isinstance(event.failure, Mapping) else None
+            if code is not None:
+                span.set_attribute("db.response.status_code", str(code))
+            spans.end(span, str(code) if code is not None else "_OTHER")
+
+
 class Database:
     """One service's database; all writes are at majority. `gate` bounds concurrent commands, first come first.
 
@@ -138,7 +175,7 @@ class Database:
         self.client: Any = made_by(
             uri,
             maxPoolSize=concurrency + 8,
-            event_listeners=[self.round_trips],
+            event_listeners=[self.round_trips, Spans()],
             serverSelectionTimeoutMS=5000,
             connectTimeoutMS=5000,
             appname=_APP + secrets.token_hex(8),

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from chassis.running.mongo import in_short
+from chassis.running.logs import about
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 """Seconds before a part that failed is tried again; they double with each failure in a row."""
@@ -40,7 +40,7 @@ class Parts:
                 await do()
                 break
             except Exception as error:
-                _log.warning("%s: %s", what, in_short(error))
+                _log.warning("a part cannot start yet", extra=about(error, part=what))
                 await asyncio.sleep(pause)
                 pause = min(LONGEST_PAUSE, pause * 2)
         self.waiting.discard(what)
@@ -73,7 +73,7 @@ class Parts:
             try:
                 await do()
             except Exception as error:
-                _log.warning("%s starts again: %s", what, in_short(error))
+                _log.warning("a part starts again", extra=about(error, part=what))
             if self.stopping:
                 return
             pause = SHORTEST_PAUSE if loop.time() - began > 10 else min(LONGEST_PAUSE, pause * 2)

@@ -15,6 +15,7 @@ from chassis.deciding.commands import Conflict, KeyReused, Stale
 from chassis.deciding.decider import Refused
 from chassis.receiving.consumer import KafkaError
 from chassis.running.auth import BadToken, NoKeys
+from chassis.running.logs import about
 from chassis.running.mongo import PyMongoError
 from contracts.catalog import NewerVersion
 
@@ -85,13 +86,13 @@ def install(app: FastAPI) -> None:
             case HTTPException():
                 return Problem(error.status_code, _CODES.get(error.status_code, "http-error"), str(error.detail))
             case PyMongoError():
-                _log.warning("the database did not answer: %s", type(error).__name__)
+                _log.warning("the database did not answer", extra=about(error))
                 return later("database-unavailable", f"the database does not answer at the moment; {AGAIN}", 2)
             case KafkaError():
                 return later("kafka-unavailable", "Kafka does not answer at the moment", 2)
             case NoKeys():
                 return later("issuer-unavailable", str(error), 5)
-        _log.exception("unexpected", exc_info=error)
+        _log.error("a request failed", exc_info=error)
         return Problem(500, "unexpected", f"something went wrong on our side; {AGAIN}")
 
     async def handle(request: Request, error: Exception) -> JSONResponse:

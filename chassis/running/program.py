@@ -16,9 +16,21 @@ from typing import Protocol, TypeVar
 
 import uvicorn
 from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
 from pydantic import ValidationError
 
-from chassis.running import health, metrics, once, operators, problems, rebuilding, republishing, telemetry
+from chassis.running import (
+    health,
+    logs,
+    metrics,
+    once,
+    operators,
+    problems,
+    rebuilding,
+    republishing,
+    sampling,
+    telemetry,
+)
 from chassis.running.answering import InTime
 from chassis.running.runtime import Runtime
 from chassis.running.service import Service
@@ -55,8 +67,17 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def application(name: str, live: Callable[[], Living], *routers: APIRouter, described_at: str) -> FastAPI:
-    """An HTTP application with these routes, probes, and problems; its lifespan runs the other parts."""
+def application(
+    name: str,
+    live: Callable[[], Living],
+    *routers: APIRouter,
+    described_at: str,
+    in_confidence: frozenset[str] = frozenset(),
+) -> FastAPI:
+    """An HTTP application with these routes, probes, and problems; its lifespan runs the other parts.
+
+    The routes named `in_confidence` are not traced.
+    """
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -82,7 +103,8 @@ def application(name: str, live: Callable[[], Living], *routers: APIRouter, desc
         app.include_router(router)
     problems.install(app)
     app.add_middleware(InTime)
-    app.add_middleware(Tracing)
+    confidence = [r for r in app.routes if isinstance(r, APIRoute) and r.name in in_confidence]
+    app.add_middleware(Tracing, confidence=confidence)
     return app
 
 
@@ -95,7 +117,13 @@ def build(service: Service, settings: Settings) -> FastAPI:
     if settings.role is not Role.relay:
         routers.append(operators.router)
     described_at = f"/{service.name}/v1/openapi.json"
-    return application(service.name, lambda: Runtime(service, settings), *routers, described_at=described_at)
+    return application(
+        service.name,
+        lambda: Runtime(service, settings),
+        *routers,
+        described_at=described_at,
+        in_confidence=service.in_confidence,
+    )
 
 
 def run(service: Service) -> None:
@@ -103,25 +131,16 @@ def run(service: Service) -> None:
 
     Asked for something else by its arguments (`chassis.running.once`), it does that, and ends.
     """
-    log()
     settings = told(once.settings if sys.argv[1:] else Settings)
+    provider = begin(service.name, settings.role, settings)
     if sys.argv[1:]:
         sys.exit(once.main(lambda: Runtime(service, settings), sys.argv[1:]))
     for role, main in ((Role.rebuild, rebuilding.main), (Role.republish, republishing.main)):
         if settings.role is role:
-            sys.exit(asyncio.run(main(Runtime(service, settings))))
-    serve(build(service, settings), service.name, settings.role, settings)
-
-
-def log() -> None:
-    """Write what is worth a line to standard error."""
-    logging.basicConfig(
-        level=os.environ.get("COUNTERPOINT_LOG_LEVEL", "INFO"),
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-        stream=sys.stderr,
-    )
-    for noisy in ("aiokafka", "httpx", "pymongo"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
+            code = asyncio.run(main(Runtime(service, settings)))
+            _flush(provider)
+            sys.exit(code)
+    serve(build(service, settings), settings, provider)
 
 
 def told(read: Callable[[], S]) -> S:
@@ -135,10 +154,21 @@ def told(read: Callable[[], S]) -> S:
         sys.exit(2)
 
 
-def serve(app: FastAPI, name: str, role: str, settings: Process) -> None:
+def begin(name: str, role: str, settings: Process) -> telemetry.Provider:
+    """Write the log, and tell what is traced and measured, from here on. Exits with 2 where that is set up wrongly."""
+    local = settings.environment == "local" or sys.stderr.isatty()
+    logs.setup(name, role, settings.log_format or ("text" if local else "json"))
+    try:
+        others = sampling.told("parentbased_always_on" if settings.spans_file else None)
+    except ValueError as wrong:
+        sys.stderr.write(f"{wrong}\n")
+        sys.exit(2)
+    sampler = sampling.Programs(others, settings.traced_programs, settings.traced_share)
+    return telemetry.setup(telemetry.resource_of(name, role, settings.environment), sampler, settings.spans_file)
+
+
+def serve(app: FastAPI, settings: Process, provider: telemetry.Provider) -> None:
     """Answer HTTP until the process is told to stop, and end it."""
-    resource = telemetry.resource_of(name, role, settings.environment)
-    provider = telemetry.setup(resource, settings.spans_file)
     config = uvicorn.Config(
         app,
         host=settings.http_host,
@@ -148,11 +178,16 @@ def serve(app: FastAPI, name: str, role: str, settings: Process) -> None:
         timeout_graceful_shutdown=6,
     )
     Server(config, app).run()
+    _flush(provider)
+    logging.shutdown()
+    os._exit(0)  # a thread of the driver that waits for a server which hangs would hold the process up
+
+
+def _flush(provider: telemetry.Provider) -> None:
+    """Send what is not sent yet, unless nobody takes it."""
     flushing = [threading.Thread(target=flush, daemon=True) for flush in (provider.shutdown, metrics.flush)]
     for thread in flushing:
         thread.start()
     until = time.monotonic() + FLUSH_SECONDS
     for thread in flushing:
         thread.join(max(0.0, until - time.monotonic()))
-    logging.shutdown()
-    os._exit(0)  # a thread of the driver that waits for a server which hangs would hold the process up

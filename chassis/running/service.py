@@ -29,8 +29,9 @@ TOKEN = "token"  # noqa: S105 - a word of the policy, not a secret
 class Service:
     """One service. `python -m services.<name>` runs it.
 
-    `keeps` are the state topics it sends. `folds` is the number of its folds: one more with every change that gives
-    any document another content, for then all of them must be filled again.
+    `keeps` are the state topics it sends. `in_confidence` are the operations that leave no trace of who asked when:
+    they have no span, and their facts neither actor nor time. `folds` is the number of its folds: one more with every
+    change that gives any document another content, for then all of them must be filled again.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Service:
     policy: Policy
     directory: Directory
     keeps: tuple[str, ...] = ()
+    in_confidence: frozenset[str] = frozenset()
     folds: int = 1
 
     def hears(self) -> frozenset[type[Fact]]:

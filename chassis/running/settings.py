@@ -52,12 +52,15 @@ class Process(BaseSettings):
     operators: Annotated[frozenset[str], NoDecode] = frozenset()
     clock_file: Path | None = None
     spans_file: Path | None = None
+    traced_programs: Annotated[frozenset[str], NoDecode] = frozenset()
+    traced_share: float = Field(default=0.0, ge=0, le=1)
+    log_format: Literal["json", "text"] | None = None
     answer_seconds: float = Field(default=5.0, gt=0)
     stop_seconds: float = Field(default=8.0, gt=0)
 
-    @field_validator("operators", mode="before")
+    @field_validator("operators", "traced_programs", mode="before")
     @classmethod
-    def _split_operators(cls, value: object) -> object:
+    def _split(cls, value: object) -> object:
         return _words(value)
 
     @model_validator(mode="after")

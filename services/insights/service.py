@@ -19,5 +19,6 @@ SERVICE = Service(
     router=router,
     policy=POLICY,
     directory=Directory(profiles=PROFILES, roles=ROLES),
+    in_confidence=frozenset({"give_pulse", "raise_insight"}),
     folds=4,
 )

@@ -45,7 +45,7 @@ def meter(monkeypatch: pytest.MonkeyPatch) -> Iterator[Meter]:
     made = Meter()
     tracer = TracerProvider(sampler=ParentBased(ALWAYS_ON)).get_tracer("test")
     monkeypatch.setattr(tracing, "METRICS", made.metrics)
-    monkeypatch.setattr("chassis.running.telemetry.tracer", lambda: tracer)
+    monkeypatch.setattr("chassis.running.spans.tracer", lambda: tracer)
     yield made
     made.reader.shutdown()
 

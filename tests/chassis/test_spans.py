@@ -1,6 +1,7 @@
 """What a finished span is on a line of the local stack's file, and which process it says it comes from."""
 
 import tomllib
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,10 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import Link, SpanKind, set_span_in_context
 
 from chassis import RELEASE
+from chassis.receiving.runner import _span
 from chassis.running.spanfile import SpanFile, plain
 from chassis.running.telemetry import resource_of
+from tests.integration.spans import ABOVE, SAMPLED, TRACE, recorded
 
 ROOT = Path(__file__).parents[2]
 
@@ -69,3 +72,30 @@ def test_telemetry_says_which_process_it_comes_from(monkeypatch: pytest.MonkeyPa
 
 def test_the_release_is_the_packages_version() -> None:
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == RELEASE
+
+
+def row(said: datetime, due: datetime, traceparent: str | None) -> dict[str, object]:
+    order = f"{said.timestamp():015.3f}|pr_x/tally/one|000000001"
+    scope = "pr_" + "a" * 26
+    return {"order": order, "due": due, "traceparent": traceparent, "task": "echo", "type": "Added", "scope": scope,
+            "attempts": 2}  # fmt: skip
+
+
+def test_what_has_waited_for_its_time_begins_a_trace_that_is_linked_to_the_one_it_comes_from(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = datetime(2026, 3, 2, tzinfo=UTC)
+    with recorded(monkeypatch) as spans:
+        for due in (said, said + timedelta(seconds=10), said + timedelta(days=90)):
+            found = _span(row(said, due, SAMPLED))
+            assert found is not None
+            found.end()
+        assert _span(row(said, said, SAMPLED[:-1] + "0")) is None and _span(row(said, said, None)) is None
+    soon, later, late = spans.all
+    assert {soon["trace"], later["trace"]} == {TRACE} and {soon["parent"], later["parent"]} == {ABOVE}
+    assert late["trace"] != TRACE and late["parent"] is None
+    assert late["links"] == [{"trace": TRACE, "span": ABOVE}]
+    assert late["attributes"] == {
+        "counterpoint.task": "echo", "counterpoint.fact": "Added", "counterpoint.program": "pr_" + "a" * 26,
+        "counterpoint.attempt": 3, "counterpoint.late": True,
+    }  # fmt: skip

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from chassis.running.allowed import SPANS
 from chassis.running.metrics import METRICS
-from chassis.running.telemetry import ALLOWED
 from tests.deploy import collector
 from tests.deploy.collector import OTEL
 
@@ -25,7 +25,7 @@ def told(name: str) -> dict[str, Any]:
 
 def test_the_collector_lets_out_what_processes_may_send() -> None:
     let_out = {n for n in told("common")["processors"]["redaction"]["allowed_keys"] if not n.startswith(RESOURCE)}
-    may_leave = ALLOWED.union(*(each.labels for each in METRICS.all))
+    may_leave = SPANS.union(*(each.labels for each in METRICS.all))
     assert let_out == may_leave, "write the same names in deploy/otel/common.yaml as processes know"
 
 

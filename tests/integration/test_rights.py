@@ -188,7 +188,7 @@ async def test_a_process_whose_database_is_not_prepared_waits_and_says_what_to_d
     runtime = world.runtime_of(world.writer)
     with caplog.at_level(logging.WARNING):
         runtime.start()
-        await until(lambda: "--prepare" in caplog.text)
+        await until(lambda: any("--prepare" in getattr(r, "counterpoint.reason", "") for r in caplog.records))
     assert "database" in runtime.waiting_for()
     await world.prepare()
     await until(lambda: not runtime.waiting_for())
