@@ -16,8 +16,9 @@ from chassis.receiving.outside import Outside
 from chassis.receiving.parking import PARKED
 from chassis.receiving.tasks import COLLECTION as TASKS
 from chassis.receiving.views import PARKED_STREAM
+from chassis.running.logs import about
 from chassis.running.metrics import METRICS, Figure
-from chassis.running.mongo import MAJORITY_READ, Document, in_short, within
+from chassis.running.mongo import MAJORITY_READ, Document, within
 from chassis.running.settings import Role
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class Figures:
                     looks += [self._look_parked(), self._look_due(), self._look_lag()]
                 for found in await asyncio.gather(*looks, return_exceptions=True):
                     if isinstance(found, BaseException):
-                        _log.debug("not looked up: %s", in_short(found))
+                        _log.debug("a figure is not looked up", extra=about(found))
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
             end()

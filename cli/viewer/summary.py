@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cli.viewer.spans import Span
 
-STREAM = ("messaging.kafka.message.key", "counterpoint.stream")
-"""Attributes that name a stream, whose first part is its scope."""
+STREAM = "kafka.message.key"
+"""The attribute that names a stream, whose first part is its scope."""
 PROGRAM = "counterpoint.program"
 FACT = "counterpoint.fact"
 TOPIC = "messaging.destination.name"
+BATCH = "messaging.batch.message_count"
 MARKS = {"counterpoint.repeat": "repeat", "counterpoint.replay": "replay", "counterpoint.rebuild": "rebuild"}
 """Attributes that say of a span that it is not the first to do this."""
 
@@ -25,7 +26,9 @@ def step(span: Span) -> str:
         case "producer":
             return "publish"
         case "consumer":
-            return "batch" if span.attributes.get("messaging.operation.type") == "receive" else "hear"
+            return "batch" if BATCH in span.attributes else "hear"
+        case "client" if BATCH in span.attributes:
+            return "batch"
         case "client":
             return "database" if any(name.startswith("db.") for name in span.attributes) else "call"
     return "task" if "counterpoint.task" in span.attributes else "work"
@@ -41,7 +44,8 @@ def mark(span: Span) -> str | None:
 
 def stream(span: Span) -> str | None:
     """The stream a span is about; None where it does not say."""
-    return next((str(span.attributes[name]) for name in STREAM if span.attributes.get(name)), None)
+    named = span.attributes.get(STREAM)
+    return str(named) if named else None
 
 
 def program(span: Span) -> str | None:

@@ -31,8 +31,8 @@ def span(id: str, parent: str | None, service: str, name: str, start_ms: float, 
 
 def story(trace: str = TRACE, at_ms: float = 1_000, **request: Any) -> list[dict[str, Any]]:
     """A command of matching whose fact insights and scheduling hear; scheduling has a task, which says another fact."""
-    topic = {"messaging.destination.name": "counterpoint.matching.events", "messaging.kafka.message.key": STREAM}
-    heard = {"counterpoint.fact": "PairFormed", "messaging.kafka.message.key": STREAM}
+    topic = {"messaging.destination.name": "counterpoint.matching.events", "kafka.message.key": STREAM}
+    heard = {"counterpoint.fact": "PairFormed", "kafka.message.key": STREAM}
     batch = [{"trace": "cd" * 16, "span": "ba"}]
     spans = [
         span("01", None, "matching", "POST /programs/{program}/pairs", at_ms, took_ms=20, **request),

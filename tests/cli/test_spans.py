@@ -98,7 +98,7 @@ def test_what_a_trace_is_in_short(tmp_path: Path) -> None:
     assert spans.named("a") == [TRACE] == spans.named(TRACE) and spans.named("ff") == []
 
 
-BATCH = {"kind": "consumer", "attributes": {"messaging.operation.type": "receive"}}
+BATCH = {"kind": "consumer", "attributes": {"messaging.batch.message_count": 1}}
 
 
 def test_links_of_both_forms_are_read(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_what_is_not_the_first_of_its_kind_says_why(tmp_path: Path) -> None:
 
 
 def test_a_program_is_the_one_named_or_that_of_the_stream(tmp_path: Path) -> None:
-    said = [{"counterpoint.program": "pr_b"}, {"counterpoint.stream": "pr_c/x/y"}, {"counterpoint.stream": "org/x/y"}]
+    said = [{"counterpoint.program": "pr_b"}, {"kafka.message.key": "pr_c/x/y"}, {"kafka.message.key": "org/x/y"}]
     write(tmp_path / "a.jsonl", *(span(str(n), None, "x", "y", n, attributes=each) for n, each in enumerate(said)))
     assert [program(each) for each in looked_at(tmp_path).of(TRACE)] == ["pr_b", "pr_c", None]
 

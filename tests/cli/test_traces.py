@@ -25,7 +25,7 @@ def folder(tmp_path: Path) -> Path:
     write(
         tmp_path / "spans" / "enrollment.jsonl", span("1", None, "enrollment", "POST /roles", 9, trace=OTHER, **broken)
     )
-    receive = {"kind": "consumer", "attributes": {"messaging.operation.type": "receive"}}
+    receive = {"kind": "consumer", "attributes": {"messaging.batch.message_count": 1}}
     write(tmp_path / "spans" / "insights.jsonl", span("1", None, "insights", "a batch", 8, trace="ef" * 16, **receive))
     return tmp_path / "spans"
 

@@ -25,7 +25,7 @@ export const STEPS = {
   request: "request over HTTP",
   publish: "published by the relay",
   hear: "heard by the inbox",
-  batch: "batch of the inbox",
+  batch: "batch of records",
   task: "task",
   database: "database",
   call: "call outside",
