@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from types import FrameType
 from typing import Protocol, TypeVar
 
@@ -72,11 +72,11 @@ def application(
     live: Callable[[], Living],
     *routers: APIRouter,
     described_at: str,
-    in_confidence: frozenset[str] = frozenset(),
+    in_confidence: Collection[str] = (),
 ) -> FastAPI:
     """An HTTP application with these routes, probes, and problems; its lifespan runs the other parts.
 
-    The routes named `in_confidence` are not traced.
+    Requests for the routes `in_confidence`, each a method and a path such as `POST /x/{y}`, are not traced.
     """
 
     @contextlib.asynccontextmanager
@@ -103,8 +103,7 @@ def application(
         app.include_router(router)
     problems.install(app)
     app.add_middleware(InTime)
-    confidence = [r for r in app.routes if isinstance(r, APIRoute) and r.name in in_confidence]
-    app.add_middleware(Tracing, confidence=confidence)
+    app.add_middleware(Tracing, in_confidence=in_confidence)
     return app
 
 
@@ -122,8 +121,14 @@ def build(service: Service, settings: Settings) -> FastAPI:
         lambda: Runtime(service, settings),
         *routers,
         described_at=described_at,
-        in_confidence=service.in_confidence,
+        in_confidence=_in_confidence(service),
     )
+
+
+def _in_confidence(service: Service) -> list[str]:
+    named = {r.name: r for r in service.router.routes if isinstance(r, APIRoute)}
+    routes = [named[operation] for operation in sorted(service.in_confidence)]  # raises rather than trace one
+    return [f"{method} /{service.name}/v1{route.path}" for route in routes for method in sorted(route.methods or ())]
 
 
 def run(service: Service) -> None:

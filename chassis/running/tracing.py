@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import Any
 
-from starlette.routing import BaseRoute, Match
+from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis.running import allowed, spans
@@ -14,12 +14,13 @@ from chassis.running.metrics import METRICS
 
 
 class Tracing:
-    """ASGI middleware. Probes are not traced, and neither is what is answered in `confidence`: those routes have no
+    """ASGI middleware. Probes are not traced, and neither is what is answered `in_confidence`: those routes have no
     span at all, neither in the caller's trace nor in one of ours, because a trace tells who asked when."""
 
-    def __init__(self, app: ASGIApp, confidence: Sequence[BaseRoute] = ()) -> None:
+    def __init__(self, app: ASGIApp, in_confidence: Collection[str] = ()) -> None:
         self._app = app
-        self._confidence = confidence
+        routes = (route.split(" ", 1) for route in in_confidence)
+        self._confidence = [(method, compile_path(path)[0]) for method, path in routes]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith("/health"):
@@ -46,7 +47,7 @@ class Tracing:
                     _ended(span, method, route, status)
 
     def _in_confidence(self, scope: Scope) -> bool:
-        return any(route.matches(scope)[0] is Match.FULL for route in self._confidence)
+        return any(method == scope["method"] and path.match(scope["path"]) for method, path in self._confidence)
 
 
 def _measure(scope: Scope, method: str, route: str, status: int, seconds: float) -> None:
