@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis.deciding.commands import Conflict, KeyReused, Stale
 from chassis.deciding.decider import Refused
@@ -64,45 +65,69 @@ def later(code: str, detail: str, seconds: int = 1) -> Problem:
 
 def install(app: FastAPI) -> None:
     """Answer every exception as a problem."""
-
-    def to_problem(error: Exception) -> Problem:
-        match error:
-            case Problem():
-                return error
-            case Refused():
-                return Problem(422 if error.pointer else 409, error.code, error.detail, pointer=error.pointer)
-            case Stale():
-                return Problem(412, "stale", f"{error}; read it again and repeat with the new ETag")
-            case KeyReused():
-                return Problem(422, "idempotency-key-reused", f"{error}; use a new key for a new request")
-            case NewerVersion():
-                return later("newer-release", f"{error}; a newer release of this service is being brought out", 5)
-            case Conflict():
-                return later("conflict", str(error))
-            case BadToken():
-                return Problem(401, "unauthenticated", str(error), headers={"WWW-Authenticate": "Bearer"})
-            case RequestValidationError():
-                return _invalid(error)
-            case HTTPException():
-                return Problem(error.status_code, _CODES.get(error.status_code, "http-error"), str(error.detail))
-            case PyMongoError():
-                _log.warning("the database did not answer", extra=about(error))
-                return later("database-unavailable", f"the database does not answer at the moment; {AGAIN}", 2)
-            case KafkaError():
-                return later("kafka-unavailable", "Kafka does not answer at the moment", 2)
-            case NoKeys():
-                return later("issuer-unavailable", str(error), 5)
-        _log.error("a request failed", exc_info=error)
-        return Problem(500, "unexpected", f"something went wrong on our side; {AGAIN}")
-
-    async def handle(request: Request, error: Exception) -> JSONResponse:
-        problem = to_problem(error)
-        request.scope["problem"] = problem.code
-        return problem.response()
-
     handled = (Problem, Refused, Stale, KeyReused, Conflict, BadToken, RequestValidationError, HTTPException)
-    for kind in (*handled, NoKeys, NewerVersion, PyMongoError, KafkaError, Exception):
-        app.add_exception_handler(kind, handle)
+    for kind in (*handled, NoKeys, NewerVersion, PyMongoError, KafkaError):
+        app.add_exception_handler(kind, _handle)
+    app.add_middleware(Unexpected)
+
+
+class Unexpected:
+    """ASGI middleware: answers what nobody knows. The server would do so when the request's span is over."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def answer(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, answer)
+        except Exception as error:
+            if scope["type"] != "http" or begun:
+                raise
+            await (await _handle(Request(scope), error))(scope, receive, send)
+
+
+async def _handle(request: Request, error: Exception) -> JSONResponse:
+    problem = _problem(error)
+    request.scope["problem"] = problem.code
+    return problem.response()
+
+
+def _problem(error: Exception) -> Problem:
+    match error:
+        case Problem():
+            return error
+        case Refused():
+            return Problem(422 if error.pointer else 409, error.code, error.detail, pointer=error.pointer)
+        case Stale():
+            return Problem(412, "stale", f"{error}; read it again and repeat with the new ETag")
+        case KeyReused():
+            return Problem(422, "idempotency-key-reused", f"{error}; use a new key for a new request")
+        case NewerVersion():
+            return later("newer-release", f"{error}; a newer release of this service is being brought out", 5)
+        case Conflict():
+            return later("conflict", str(error))
+        case BadToken():
+            return Problem(401, "unauthenticated", str(error), headers={"WWW-Authenticate": "Bearer"})
+        case RequestValidationError():
+            return _invalid(error)
+        case HTTPException():
+            return Problem(error.status_code, _CODES.get(error.status_code, "http-error"), str(error.detail))
+        case PyMongoError():
+            _log.warning("the database did not answer", extra=about(error))
+            return later("database-unavailable", f"the database does not answer at the moment; {AGAIN}", 2)
+        case KafkaError():
+            return later("kafka-unavailable", "Kafka does not answer at the moment", 2)
+        case NoKeys():
+            return later("issuer-unavailable", str(error), 5)
+    _log.error("a request failed", exc_info=error)
+    return Problem(500, "unexpected", f"something went wrong on our side; {AGAIN}")
 
 
 _CODES = {404: "not-found", 405: "method-not-allowed", 413: "too-large", 415: "unsupported-media-type"}
