@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test nightly revert-tests chaos check bench catalog monitoring lock compose-smoke k8s-check k8s-smoke k8s-scan sbom down clean
+.PHONY: help setup demo test nightly revert-tests chaos check bench catalog monitoring lock compose-smoke k8s-check k8s-smoke k8s-scan upgrade-check sbom down clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -89,6 +89,9 @@ k8s-scan: $(READY) ## what checkov has against the production manifests
 	@rendered=$$(mktemp -d); trap 'rm -rf "$$rendered"' EXIT; kubectl kustomize deploy/k8s/overlays/prod > "$$rendered/prod.yaml"; \
 	$(BIN)/uv run --quiet --no-project --isolated --python $(BIN)/python --with-requirements requirements/scan.txt \
 	  checkov --file "$$rendered/prod.yaml" --framework kubernetes --compact --quiet --skip-download
+
+upgrade-check: $(READY) ## bring this release out beside an older one while its story goes on; FROM=<tag or commit>
+	@$(BIN)/python -m tests.upgrade --from $(FROM)
 
 sbom: $(READY) ## say in dist/sbom what each image installs, in CycloneDX
 	@mkdir -p dist/sbom; for each in $(SERVICES); do \

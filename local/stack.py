@@ -111,7 +111,11 @@ class Stack:
             founders=self._founders,
         )
         log = self.data / "logs" / f"{process}.log"
-        return Child(process, [*self._run, f"services.{name}", *arguments], log, env, CHECKOUT)
+        return Child(process, [*self._run, f"services.{name}", *arguments], log, env, self.folder_of(process))
+
+    def folder_of(self, process: str) -> Path:
+        """The checkout whose code a process runs; tests have processes of an older one, too."""
+        return CHECKOUT
 
     def _prepare(self, services: Iterable[str]) -> None:
         """Make each service's database ready, once for each start of the servers, side by side."""
