@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from services.matching.solver import WORDS, People, Problem, Rules, solve
+from services.matching.solver import WORDS, People, Problem, Rules, Warm, solve
 
 
 def _one(level: int) -> People:
@@ -17,4 +17,7 @@ def _one(level: int) -> People:
 
 
 if __name__ == "__main__":
-    solve(Problem(_one(1), _one(9), Rules((1,) * 7, 1, 45, 60)), fast=True)
+    posed = Problem(_one(1), _one(9), Rules((1,) * 7, 1, 45, 60))
+    solve(posed, fast=True)
+    nobody, free = np.empty((0, 2), dtype=np.int64), np.zeros(1, dtype=np.int64)
+    solve(posed, fast=True, warm=Warm(nobody, free, free, posed.unit))  # with paths

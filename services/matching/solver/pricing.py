@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from services.matching.solver import sweep
 from services.matching.solver.compiling import compiled
-from services.matching.solver.problem import Ints, Mask
+from services.matching.solver.problem import Ints, Problem
 from services.matching.solver.scores import Scores, tie
+from services.matching.solver.warm import in_units
 
 _compiled_sweep = compiled(sweep.sweep)
 CHUNK = 128
 """Rows of one piece of work."""
-CLASS = 2000
-"""Columns that a row sees at first, at least."""
-MOST_AGAIN = 0.7
+PARTS = 16
+"""Rows that look again do so in so many parts, each at columns of its own."""
+MOST_AGAIN = 0.2
 """The share of all pairs from which on it is simpler to look at everybody."""
 NOTHING = -(2**61)
 BLOCK = 2**17
@@ -32,6 +33,10 @@ class Found:
     columns: Ints
     gains: Ints
 
+    def turned(self) -> Found:
+        """The same pairs with the sides exchanged."""
+        return _joined([Found(self.columns, self.rows, self.gains)])
+
 
 class Pricing:
     """Finds the pairs of a problem that are worth more than their prices, but for those to `skip`. What is found is the
@@ -41,54 +46,67 @@ class Pricing:
         self.scores, self.pair, self.most, self.fast, self.threads = scores, pair, most, fast, threads
         self.arrays = sweep.arrays(scores) if fast else None
         self.shape = len(scores.mentors), len(scores.executives)
-        self._seen: tuple[Ints, Ints, Mask] | None = None
+        self._nothing = np.full(self.shape[0], NOTHING)
+        self._seen: tuple[Ints, Ints] | None = None
 
-    def first(self, prices: Ints, skip: Ints) -> Found:
-        """The best of each row at these prices; in a large problem only among every n-th column, each row in its class,
-        which is enough to learn good prices."""
-        classes = max(1, self.shape[1] // CLASS)
-        floors = np.full(self.shape[0], NOTHING)
+    def sample(self, prices: Ints, skip: Ints, classes: int) -> Found:
+        """The best of each row at these prices among every so many columns, each row in its class: enough to learn
+        good prices."""
+        rows, columns = self.shape
         parts = [
-            self._among(
-                np.arange(k, self.shape[0], classes), np.arange(k, self.shape[1], classes), floors, prices, skip
-            )
+            self._among(np.arange(k, rows, classes), np.arange(k, columns, classes), self._nothing, prices, skip)
             for k in range(classes)
         ]
         return _joined(parts)
 
-    def near(self, floors: Ints, prices: Ints, skip: Ints) -> Found:
-        """The best of each row at these prices among all columns, also where that is below its floor."""
-        everybody, columns = (np.arange(n) for n in self.shape)
-        found = self._among(everybody, columns, np.full(self.shape[0], NOTHING), prices, skip)
-        above = found.rows[found.gains > floors[found.rows] + prices[found.columns]]
-        self._seen = floors.copy(), prices.copy(), self._cut(above)
+    def some(self, rows: Ints, prices: Ints, skip: Ints) -> Found:
+        """The best of these rows at these prices among all columns, also where that is worth less than the two."""
+        return _joined([self._among(rows, np.arange(self.shape[1]), self._nothing, prices, skip)])
+
+    def mirrored(self) -> Pricing:
+        """The same with the sides exchanged."""
+        return Pricing(_mirrored(self.scores), self.pair, self.most, self.fast, self.threads)
+
+    def near(self, prices: Ints, skip: Ints) -> Found:
+        """The best of each row at these prices among all columns, also where that is worth less than the two prices.
+        What is found must be known from then on: `better` looks only at what else there may be."""
+        found = self.some(np.arange(self.shape[0]), prices, skip)
+        worst = np.full(self.shape[0], -NOTHING)
+        np.minimum.at(worst, found.rows, found.gains - prices[found.columns])
+        worst[np.bincount(found.rows, minlength=len(worst)) < self.most] = NOTHING
+        self._seen = worst, prices.copy()
         return found
 
     def better(self, floors: Ints, prices: Ints, skip: Ints) -> Found:
-        """For each row the best columns whose gain less price is above its floor; none means that there is none.
+        """Columns whose gain less price is above their row's floor, some of each row that has any; none means that
+        there is none. What is found must be known from then on.
 
-        A pair that was not worth it before is looked at again only if one of its two prices fell since then, or if its
-        row had found more than could be told.
+        A row whose worst near column was so far below its floor looks again only at columns whose price has fallen by
+        more than that since.
         """
-        everybody, all_columns = (np.arange(n) for n in self.shape)
         if self._seen is None:
-            again, fell = np.ones(self.shape[0], dtype=np.bool_), np.zeros(self.shape[1], dtype=np.bool_)
-        else:
-            before, dear, cut = self._seen
-            again, fell = (floors < before) | cut, prices < dear
-        looks = int(again.sum()) * self.shape[1] + int(fell.sum()) * self.shape[0]
-        if looks > MOST_AGAIN * self.shape[0] * self.shape[1]:
-            again[:], fell[:] = True, False
-        parts = [self._among(everybody[again], all_columns, floors, prices, skip)]
-        if fell.any():
-            parts.append(self._among(everybody[~again], all_columns[fell], floors, prices, skip))
-        found = _joined(parts)
-        self._seen = floors.copy(), prices.copy(), self._cut(found.rows)
-        return found
+            return self.near(prices, skip)
+        worst, before = self._seen
+        fell = before - prices
+        enough = floors - worst
+        rows = np.flatnonzero(enough < fell.max(initial=0))
+        rows = rows[np.argsort(enough[rows], kind="stable")]
+        parts = [part for part in np.array_split(rows, PARTS) if len(part)]
+        looks = [(np.sort(part), np.flatnonzero(fell > enough[part[0]])) for part in parts]
+        if sum(len(r) * len(c) for r, c in looks) > MOST_AGAIN * self.shape[0] * self.shape[1]:
+            return self.near(prices, skip)
+        return _joined([self._among(r, c, floors, prices, skip) for r, c in looks])
 
-    def _cut(self, rows: Ints) -> Mask:
-        """Whether a row found as many as can be told, so that there may be more."""
-        return np.asarray(np.bincount(rows, minlength=self.shape[0]) == self.most)
+    def in_units(self, pair: int, old: int, new: int) -> None:
+        """Go on where a person or a pair is worth `new` instead of `old`, and so is a pair's gain now.
+
+        What is known of pairs stays true: an allowed pair that was worth no more than its row's worst beside the price
+        of its column has a gain of at least its own unit, so the whole units in the two are at least as many.
+        """
+        self.pair = pair
+        if self._seen is not None:
+            worst, before = self._seen
+            self._seen = np.where(worst == NOTHING, worst, in_units(worst, old, new)), in_units(before, old, new)
 
     def _among(self, rows: Ints, columns: Ints, floors: Ints, prices: Ints, skip: Ints) -> Found:
         """At most so many columns a row as are wanted; of equal ones those that the tie breaker prefers."""
@@ -136,6 +154,16 @@ class Pricing:
 
 
 def _joined(parts: list[Found]) -> Found:
+    if not parts:
+        return Found(*(np.empty(0, dtype=np.int64) for _ in range(3)))
     rows, columns, gains = (np.concatenate([getattr(p, f) for p in parts]) for f in ("rows", "columns", "gains"))
     order = np.lexsort((columns, rows))
     return Found(rows[order], columns[order], gains[order])
+
+
+def _mirrored(scores: Scores) -> Scores:
+    """The same points and rules with the sides exchanged."""
+    problem = scores.problem
+    theirs, ours = (replace(side, level=-side.level) for side in (problem.mentors, problem.executives))
+    seeks, offers, *rest = problem.rules.weights
+    return Scores(Problem(ours, theirs, replace(problem.rules, weights=(offers, seeks, *rest)), problem.goal))

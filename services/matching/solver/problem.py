@@ -116,16 +116,18 @@ class Problem:
         people = (self.mentors, self.executives)[side]
         return people.placeable & (self.seats(side) > 0)
 
-    def gains(self) -> tuple[int, Ints, Ints]:
+    def gains(self, unit: int | None = None) -> tuple[int, Ints, Ints]:
         """What a pair gains beyond its score, and what each mentor's and executive's first pair gains on top.
 
-        What comes first is worth more than all scores and priorities together, so that these never change it.
+        What comes first is worth more than all scores and priorities together, so that these never change it; or
+        another `unit`, where that does not matter.
         """
+        unit = self.unit if unit is None else unit
         firsts, priority = [self._first(side) for side in (0, 1)], self._priorities()
         if self.goal == "most_people":
-            return 0, firsts[0] * self.unit + priority[0], firsts[1] * self.unit + priority[1]
+            return 0, firsts[0] * unit + priority[0], firsts[1] * unit + priority[1]
         if self.goal == "most_pairs":
-            return self.unit, priority[0], priority[1]
+            return unit, priority[0], priority[1]
         return 0, np.zeros(len(self.mentors), np.int64), np.zeros(len(self.executives), np.int64)
 
     @property
@@ -133,6 +135,13 @@ class Problem:
         """More than all scores and priorities together can be."""
         pairs = min(int(self.seats(0).sum()), int(self.seats(1).sum()))
         return self.most_points * pairs + sum(int(side.sum()) for side in self._priorities()) + 1
+
+    @property
+    def handy(self) -> int:
+        """A unit that is worth more than some scores and each priority, if not more than all together; enough to learn
+        prices, of which few are then far from the others. The goal `best_pairs` knows no units."""
+        priority = max(int(side.max(initial=0)) for side in self._priorities())
+        return self.unit if self.goal == "best_pairs" else min(self.unit, 8 * self.most_points + 2 * priority + 1)
 
     def _priorities(self) -> list[Ints]:
         sides = enumerate((self.mentors, self.executives))

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from services.matching.solver import auction
 from services.matching.solver.compiling import COMPILES
 from services.matching.solver.grouping import Groups, barred, handed_out
+from services.matching.solver.learning import COARSE, learn
 from services.matching.solver.network import Network, Side
 from services.matching.solver.pricing import Pricing
 from services.matching.solver.problem import Certificate, Ints, Mask, Problem, Result
 from services.matching.solver.scores import Scores
-from services.matching.solver.warm import Warm, kept, placed
+from services.matching.solver.warm import Warm, in_units, kept
 
-VERSION = (3, 0, 0)
+VERSION = (4, 0, 0)
 """Another answer to the same problem, even an equally good one, is another version."""
 
 KNOWN = 20
@@ -91,37 +93,63 @@ def _solve_free(
     problem: Problem, order: list[Ints], groups: tuple[Groups, Groups], how: _How, warm: Warm | None
 ) -> tuple[Ints, list[Ints]]:
     """Pairs beside the locked ones and prices, both in the given orders."""
-    _, *first = problem.gains()
     rows = [order[k][side.first] for k, side in enumerate(groups)]
-    ours, theirs = (
-        Side.of(first[k][rows[k]], side.people, problem.seats(k)[rows[k]] * side.people)
-        for k, side in enumerate(groups)
-    )
     apart = _apart(problem, order)
-    network = Network(ours, theirs, fast=how.fast, barred=barred(apart, groups))
     pricing = Pricing(Scores(_part(problem, rows)), problem.gains()[0], how.known, how.fast, how.threads)
-    anew = np.ones(len(ours.price), dtype=np.bool_)
-    if warm is None:
-        found = pricing.first(theirs.price, network.closed)
-    else:
-        anew = _begin(problem, order, network, pricing.scores, warm, apart)
-        found = pricing.near(ours.price, theirs.price, _skip(network))
-        anew[found.rows[found.gains > ours.price[found.rows] + theirs.price[found.columns]]] = True
+    network = Network(*_seats(problem, rows, groups, problem.unit), fast=how.fast, barred=barred(apart, groups))
     rounds = 0
-    while anew.any() or rounds == 0:
-        network.add(found.rows, found.columns, found.gains)
-        network.settle(anew)
-        found = pricing.better(ours.price, theirs.price, _skip(network))
-        anew = np.zeros(len(ours.price), dtype=np.bool_)
-        anew[found.rows] = True
+
+    def told(better: int) -> None:
+        nonlocal rounds
         rounds += 1
         if how.watch:
-            how.watch(Progress(rounds, network.searches, len(found.rows)))
+            how.watch(Progress(rounds, network.searches, better))
+
+    if warm is None:
+        _learn(problem, network, pricing, _seats(problem, rows, groups, problem.handy), told)
+        anew = network.loose()
+    else:
+        anew = _begin(problem, order, network, pricing.scores, warm, apart)
+        found = pricing.near(network.theirs.price, _skip(network))
+        network.add(found.rows, found.columns, found.gains)
+        anew |= network.loose()
+    proven = False
+    while not proven:
+        network.settle(anew)
+        found = pricing.better(network.ours.price, network.theirs.price, _skip(network))
+        network.add(found.rows, found.columns, found.gains)
+        anew = network.loose()
+        proven = not anew.any()
+        told(int(anew.sum()))
     used = network.flow > 0
     pairs = handed_out(network.tail[used], network.head[used], network.flow[used], groups, apart)
     if pairs is None:  # those who are kept apart are too many to be served in groups
         return _solve_free(problem, order, (Groups.single(len(order[0])), Groups.single(len(order[1]))), how, warm)
-    return pairs, [ours.price[groups[0].of], theirs.price[groups[1].of]]
+    return pairs, [network.ours.price[groups[0].of], network.theirs.price[groups[1].of]]
+
+
+def _seats(problem: Problem, rows: list[Ints], groups: tuple[Groups, Groups], unit: int) -> tuple[Side, Side]:
+    """Both sides, where a person or a pair is worth so much."""
+    _, *first = problem.gains(unit)
+    ours, theirs = (
+        Side.of(first[k][rows[k]], side.people, problem.seats(k)[rows[k]] * side.people)
+        for k, side in enumerate(groups)
+    )
+    return ours, theirs
+
+
+def _learn(
+    problem: Problem, network: Network, pricing: Pricing, seats: tuple[Side, Side], told: Callable[[int], None]
+) -> None:
+    """Nearly the best choice, or the best: prices are learnt where a person or a pair is worth what is handy."""
+    pair, handy = problem.gains()[0], problem.gains(problem.handy)[0]
+    draft = network.like(*seats)
+    pricing.pair = handy
+    learn(draft, pricing, told)
+    network.add(draft.tail, draft.head, draft.gain + pair - handy)
+    network.theirs.price[:] = in_units(draft.theirs.price, problem.handy, problem.unit)
+    pricing.in_units(pair, problem.handy, problem.unit)
+    auction.exact(network, COARSE)
 
 
 def _begin(problem: Problem, order: list[Ints], network: Network, scores: Scores, warm: Warm, apart: Ints) -> Mask:
@@ -130,7 +158,8 @@ def _begin(problem: Problem, order: list[Ints], network: Network, scores: Scores
     pairs = kept(warm, problem, order, scores, apart)
     for k, side in enumerate(sides):
         used = np.bincount(pairs[:, k], minlength=len(side.price)).astype(np.int64)
-        side.price[:], side.taken[:] = placed(side, warm.prices(problem, k)[order[k]], used)
+        side.place(warm.prices(problem, k)[order[k]], used)
+    pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
     gains = scores.points(pairs[:, 0], pairs[:, 1]) + problem.gains()[0]
     network.add(pairs[:, 0], pairs[:, 1], gains, np.ones(len(pairs), dtype=np.int64))
     loose = network.gain < sides[0].price[network.tail] + sides[1].price[network.head]
@@ -139,8 +168,7 @@ def _begin(problem: Problem, order: list[Ints], network: Network, scores: Scores
 
 def _skip(network: Network) -> Ints:
     """The pairs that pricing need not find: out of the question, or in use."""
-    used = network.flow > 0
-    return np.concatenate([network.closed, np.stack([network.tail[used], network.head[used]], axis=1)])
+    return np.concatenate([network.closed, network.used()])
 
 
 def _part(problem: Problem, order: list[Ints]) -> Problem:

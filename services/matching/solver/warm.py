@@ -7,7 +7,6 @@ from typing import Self
 
 import numpy as np
 
-from services.matching.solver.network import Side
 from services.matching.solver.problem import Certificate, Ints, Problem, Result
 from services.matching.solver.scores import Scores
 
@@ -31,8 +30,12 @@ class Warm:
         before = (self.mentor_prices, self.executive_prices)[side]
         if len(before) != len((problem.mentors, problem.executives)[side]):
             raise ValueError("a start is for the same people")
-        whole = (2 * before + self.unit) // (2 * self.unit)
-        return np.asarray(before + whole * (problem.unit - self.unit))
+        return in_units(before, self.unit, problem.unit)
+
+
+def in_units(prices: Ints, old: int, new: int) -> Ints:
+    """Prices in which a person or a pair was worth `old`, where they are worth `new`."""
+    return np.asarray(prices + (2 * prices + old) // (2 * old) * (new - old))
 
 
 def kept(warm: Warm, problem: Problem, order: list[Ints], scores: Scores, apart: Ints) -> Ints:
@@ -53,15 +56,6 @@ def kept(warm: Warm, problem: Problem, order: list[Ints], scores: Scores, apart:
     for k in (0, 1):
         pairs = pairs[_rank(pairs[:, k]) < problem.seats(k)[order[k]][pairs[:, k]]]
     return pairs
-
-
-def placed(side: Side, prices: Ints, used: Ints) -> tuple[Ints, Ints]:
-    """Prices as near as may be to those given, and the seats that leave the pool at them, where so many are in use."""
-    price = np.maximum(prices, -side.first)
-    price = np.where(used > side.people, np.maximum(price, 0), price)
-    least = np.where(price > 0, side.seats, np.where(price > -side.first, side.people, 0))
-    most = np.where(price >= 0, side.seats, side.people)
-    return price, np.clip(used, least, most)
 
 
 def _rank(ends: Ints) -> Ints:

@@ -12,7 +12,7 @@ from hypothesis import example, settings
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
-from services.matching.solver import Certificate, Goal, Problem, Result, Rules, pricing, solve, verify
+from services.matching.solver import Certificate, Goal, Problem, Result, Rules, learning, pricing, solve, verify
 from tests.spec.matching.instances import GOALS, best_of_all, by_assignment, by_flow, grid, problem, problems
 
 
@@ -20,7 +20,7 @@ from tests.spec.matching.instances import GOALS, best_of_all, by_assignment, by_
 def small_is_large() -> Iterator[None]:
     """Classes of four columns, and pricing that leaves out whatever it may."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(pricing, "CLASS", 4)
+        patched.setattr(learning, "CLASS", 4)
         patched.setattr(pricing, "MOST_AGAIN", 2.0)
         yield
 
