@@ -176,9 +176,10 @@ class Commands:
         found = await self.journal.load(streams) if streams else {}
         return {stream: self._fold(aggregate, commits) for stream, commits in found.items()}
 
-    async def scan(self, aggregate: Aggregate[S], scope: str) -> list[tuple[str, S]]:
-        """Every stream of one kind in a scope with its state: for sealed facts, which no view has."""
-        found = await self.journal.scan(aggregate.category.stream(scope, ""))
+    async def scan(self, aggregate: Aggregate[S], scope: str, beginning: str = "") -> list[tuple[str, S]]:
+        """Every stream of one kind in a scope, whose id begins so, with its state: for sealed facts, which no view has,
+        and where a view is not exact enough."""
+        found = await self.journal.scan(aggregate.category.stream(scope, beginning))
         return [(stream, self._fold(aggregate, commits)) for stream, commits in found.items()]
 
     def _fold(self, aggregate: Aggregate[S], commits: Sequence[Commit]) -> S:

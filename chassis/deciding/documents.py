@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chassis.deciding.commands import Conflict, Write
@@ -39,6 +39,12 @@ class Documents:
         """A document, or None."""
         found = await self._collection.find_one({"_id": _key(kind, scope, id)})
         return None if found is None or found.get("buried") else found["doc"]
+
+    async def among(self, kind: str, scope: str, ids: Sequence[str]) -> dict[str, Document]:
+        """Those of the documents that are there, by id, in one round trip."""
+        keys = {_key(kind, scope, id): id for id in ids}
+        found = await self._collection.find({"_id": {"$in": list(keys)}}).to_list(None)
+        return {keys[d["_id"]]: d["doc"] for d in found if not d.get("buried")}
 
     def change(self, kind: str, scope: str, where: Mapping[str, Any], fields: Mapping[str, Any]) -> Write:
         """Set fields of every document that matches, in the transaction of a commit."""

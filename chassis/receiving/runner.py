@@ -84,8 +84,8 @@ class _Work:
     async def read_each(self, aggregate: Aggregate[S], streams: Sequence[str]) -> dict[str, S]:
         return await self.runtime.commands.read_each(aggregate, streams)
 
-    async def scan(self, aggregate: Aggregate[S], scope: str) -> list[tuple[str, S]]:
-        return await self.runtime.commands.scan(aggregate, scope)
+    async def scan(self, aggregate: Aggregate[S], scope: str, beginning: str = "") -> list[tuple[str, S]]:
+        return await self.runtime.commands.scan(aggregate, scope, beginning)
 
     async def run(self, *on: On, step: str = "", also: Sequence[Write] = ()) -> Outcome:
         return await self.runtime.run(self.origin.step(step), *on, also=also)

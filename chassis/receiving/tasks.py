@@ -80,8 +80,8 @@ class Work(Protocol):
         """The exact states of many of its own streams of one kind."""
         ...
 
-    async def scan(self, aggregate: Aggregate[S], scope: str) -> list[tuple[str, S]]:
-        """Every stream of one kind in a scope with its state."""
+    async def scan(self, aggregate: Aggregate[S], scope: str, beginning: str = "") -> list[tuple[str, S]]:
+        """Every stream of one kind in a scope, whose id begins so, with its state."""
         ...
 
     async def run(self, *on: On, step: str = "", also: Sequence[Write] = ()) -> Outcome:

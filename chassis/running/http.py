@@ -131,9 +131,9 @@ class Ctx:
         """The exact states of many things of one kind."""
         return await self._runtime.commands.read_each(aggregate, streams)
 
-    async def scan(self, aggregate: Aggregate[S], scope: str) -> list[tuple[str, S]]:
-        """The state of every thing of one kind in a scope: for sealed facts, which no view has."""
-        return await self._runtime.commands.scan(aggregate, scope)
+    async def scan(self, aggregate: Aggregate[S], scope: str, beginning: str = "") -> list[tuple[str, S]]:
+        """The state of every thing of one kind in a scope, whose id begins so: for sealed facts, which no view has."""
+        return await self._runtime.commands.scan(aggregate, scope, beginning)
 
     async def all_heard(self) -> None:
         """Wait until this service has heard everything that was said before this request; 503 where that takes long."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from chassis.deciding.decider import On
 from chassis.deciding.saying import Say, once
 from chassis.receiving.tasks import Work
@@ -9,10 +11,9 @@ from contracts.enrollment import ErasureRequested
 from contracts.matching import ERASURE, DeclineCause, ErasureConfirmedByMatching
 from contracts.streams import ORG, parts
 from services.matching.claim import take_from_all
-from services.matching.cohort import Cohort
 from services.matching.excluding import forget
 from services.matching.freezing import INPUT
-from services.matching.placing import Placement, Revision
+from services.matching.keeping import strike, whole
 from services.matching.proposal import PROPOSAL, CloseProposal
 from services.matching.round import ROUND
 
@@ -43,43 +44,22 @@ async def _clear(work: Work, program: str, round: str, person: str) -> int:
     First it is noted that the round has lost somebody: a try that breaks off must not leave it looking whole. Once the
     input is without them, whoever computes with what it was before has lost the claim, and can write nothing more.
     """
-    frozen = await work.documents.get(INPUT, program, round)
+
+    def stays(row: Any) -> bool:
+        return not _names(row, person)
+
     changed = 0
-    if frozen is not None and (cohort := _without(Cohort.model_validate(frozen), person)) is not None:
+    frozen = await whole(work, INPUT, program, round) or {}
+    if not all(stays(row) for field in ("mentors", "executives", "barred") for row in frozen.get(field, ())):
         lost = await work.documents.get(CUT, program, round) or {"people": 0}
         await work.documents.save(CUT, program, round, {"people": lost["people"] + 1})
-        await work.documents.save(INPUT, program, round, cohort.model_dump(mode="json"))
-        changed += 1
+        changed += await strike(work, INPUT, program, round, stays)
     await take_from_all(work.documents, program, round)
-    result = await work.documents.get(RESULT, program, round)
-    if result is not None and (cleared := _unplaced(result, person)) != result:
-        await work.documents.save(RESULT, program, round, cleared)
-        changed += 1
-    return changed
+    return changed + await strike(work, RESULT, program, round, stays)
 
 
-def _without(cohort: Cohort, person: str) -> Cohort | None:
-    """The cohort without a person; None where they were not in it."""
-    fewer = cohort.model_copy(
-        update={
-            "mentors": [c for c in cohort.mentors if c.person != person],
-            "executives": [c for c in cohort.executives if c.person != person],
-            "barred": [pair for pair in cohort.barred if person not in pair],
-        }
-    )
-    return None if fewer == cohort else fewer
-
-
-def _unplaced(result: dict[str, object], person: str) -> dict[str, object]:
-    """A stored result without what it says of a person."""
-    fields = Placement.model_validate(result)
-    placed = [p.model_dump(mode="json") for p in fields.placed if person not in (p.mentor, p.executive)]
-    unplaced = [u.model_dump(mode="json") for u in fields.unplaced if u.person != person]
-    old = fields.revision
-    revision = Revision(
-        locked=[pair for pair in old.locked if person not in pair],
-        apart=[pair for pair in old.apart if person not in pair],
-        gone=[gone for gone in old.gone if gone != person],
-        barred=[pair for pair in old.barred if person not in pair],
-    )
-    return {**result, "placed": placed, "unplaced": unplaced, "revision": revision.model_dump(mode="json")}
+def _names(row: Any, person: str) -> bool:
+    """Whether a row is of a person: a candidate, somebody unplaced, a pair, or their id."""
+    if isinstance(row, dict):
+        return person in (row.get("person"), row.get("mentor"), row.get("executive"))
+    return person in row if isinstance(row, list) else bool(row == person)

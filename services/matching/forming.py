@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from chassis.deciding.commands import derived_id
-from chassis.deciding.decider import On
+from chassis.deciding.decider import Aggregate, On, S
 from contracts.enrollment import Rules
 from contracts.matching import ReleaseCause
 from contracts.types import Side
@@ -14,10 +15,25 @@ from services.matching.partners import meet
 from services.matching.proposal import PROPOSAL, AnswerConsent, Proposal
 from services.matching.seat import SEAT, FreeSeat, TakeSeat, seat_stream
 
+ALIKE = len("pp_") + 8
+"""Characters with which the ids of one round's proposals begin alike, so that they are read without all others."""
+
 
 def proposal_id(round: str, mentor: str, executive: str) -> str:
     """A round that is solved again writes the same proposals."""
-    return derived_id("pp", round, mentor, executive)
+    return derived_id("pp", round)[:ALIKE] + derived_id("pp", round, mentor, executive)[ALIKE:]
+
+
+class Scanning(Protocol):
+    """Who reads many streams."""
+
+    async def scan(self, aggregate: Aggregate[S], scope: str, beginning: str = "") -> list[tuple[str, S]]: ...
+
+
+async def proposals_of(reading: Scanning, program: str, round: str) -> list[tuple[str, Proposal]]:
+    """The proposals of a round as they are, by stream."""
+    found = await reading.scan(PROPOSAL, program, derived_id("pp", round)[:ALIKE])
+    return [(stream, proposal) for stream, proposal in found if proposal.round == round]
 
 
 def pair_id(program: str, mentor: str, executive: str) -> str:

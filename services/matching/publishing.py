@@ -12,6 +12,7 @@ from contracts.enrollment import Consent, Rules
 from contracts.matching import RoundPublished
 from contracts.types import Side
 from services.matching.asking import lapse, rules_of
+from services.matching.forming import proposals_of
 from services.matching.proposal import PROPOSAL, REPLACED, AskConsent, Proposal
 
 PUBLISHED = "round-published"
@@ -48,8 +49,8 @@ async def ask_consent(fact: RoundPublished, work: Work) -> None:
         raise NotYet
     published = set(await asked_of(work, work.scope, fact.round))
     side = first_side(rules)
-    for stream, proposal in await work.scan(PROPOSAL, work.scope):
-        if proposal.round != fact.round or proposal.state != "proposed":
+    for stream, proposal in await proposals_of(work, work.scope, fact.round):
+        if proposal.state != "proposed":
             continue
         if fact.kept and proposal.proposal not in published:
             continue

@@ -9,6 +9,7 @@ from contracts.types import Side
 from services.matching.cohort import Cohort
 from services.matching.erasure import RESULT
 from services.matching.freezing import INPUT
+from services.matching.keeping import whole
 from services.matching.placing import Placement
 from services.matching.seat import SEAT, LeaveOver, seat_stream
 from services.matching.solving import CHUNK
@@ -16,7 +17,7 @@ from services.matching.solving import CHUNK
 
 async def leave_over(fact: RoundPublished, work: Work) -> None:
     """Who has no pair, may have one and got none is left over. Said, sealed, once nothing is under review any more."""
-    kept = [await work.documents.get(kind, work.scope, fact.round) for kind in (INPUT, RESULT)]
+    kept = [await whole(work, kind, work.scope, fact.round) for kind in (INPUT, RESULT)]
     if fact.kept or None in kept:
         return
     cohort, result = Cohort.model_validate(kept[0]), Placement.model_validate(kept[1])

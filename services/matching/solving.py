@@ -25,6 +25,7 @@ from services.matching.cohort import Cohort
 from services.matching.erasure import RESULT
 from services.matching.forming import proposal_id
 from services.matching.freezing import INPUT
+from services.matching.keeping import puts, whole
 from services.matching.pair import PAIR
 from services.matching.placing import Pair, Placement, Revision, Stopped, place
 from services.matching.proposal import PROPOSAL, CloseProposal, Proposal, Propose
@@ -57,7 +58,7 @@ async def solve(round: str, work: Work) -> None:
     claim = await Claim.take(work, round)
     state, version = await work.read(ROUND, ROUND.stream(work.scope, round))
     found = await _found(work, round)
-    kept = await work.documents.get(RESULT, work.scope, round)
+    kept = await whole(work, RESULT, work.scope, round)
     if not _called_for(state, found, kept):
         await claim.give_back()
         return
@@ -89,7 +90,7 @@ async def _found(work: Work, round: str) -> Found:
 
 
 async def _solve(claim: Claim, round: str, state: Round, version: int, found: Found, work: Work) -> None:
-    cohort = Cohort.model_validate(await work.documents.get(INPUT, work.scope, round))
+    cohort = Cohort.model_validate(await whole(work, INPUT, work.scope, round))
     revision = await _revision(cohort, state, found, work)
     began = time.perf_counter()
     placement = await _placed(claim, partial(place, cohort, revision))
@@ -104,9 +105,9 @@ async def _solve(claim: Claim, round: str, state: Round, version: int, found: Fo
         certificate=result.certificate,
         millis=result.millis,
     )
-    kept = work.documents.put(RESULT, work.scope, round, result.model_dump(mode="json"))
+    kept = await puts(work, RESULT, work.scope, round, result.model_dump(mode="json"))
     on = On(ROUND, ROUND.stream(work.scope, round), solution, expect=version)
-    await work.run(on, step=claim.step("solved"), also=[kept, claim.ends()])
+    await work.run(on, step=claim.step("solved"), also=[*kept, claim.ends()])
 
 
 async def _revision(cohort: Cohort, state: Round, found: Found, work: Work) -> Revision:

@@ -23,7 +23,7 @@ from contracts.scheduling import JourneyCompleted
 from services.matching import people
 from services.matching.asking import stood_still_of
 from services.matching.erasure import erase
-from services.matching.forming import release
+from services.matching.forming import proposals_of, release
 from services.matching.pair import PAIR
 from services.matching.proposal import PROPOSAL, REPLACED, CloseProposal, LapseConsent
 from services.matching.publishing import ask_consent
@@ -56,7 +56,7 @@ def _changes_result(fact: ProposalReviewed) -> bool:
 async def close_abandoned(fact: RoundAbandoned, work: Work) -> None:
     """What nobody was asked about comes to nothing. Nobody solves the round any more: nothing is added meanwhile."""
     close = CloseProposal(cause=DeclineCause.superseded)
-    streams = [s for s, p in await work.scan(PROPOSAL, work.scope) if p.round == fact.round and p.state == "proposed"]
+    streams = [s for s, p in await proposals_of(work, work.scope, fact.round) if p.state == "proposed"]
     for start in range(0, len(streams), CHUNK):
         some = [On(PROPOSAL, stream, close) for stream in streams[start : start + CHUNK]]
         await work.run(*some, step=f"{some[0].stream} {len(some)}")

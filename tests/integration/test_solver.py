@@ -27,11 +27,12 @@ from local.environment import key_file
 from local.processes import free_ports
 from local.tokens import AUDIENCE, ISSUER, jwks_file
 from local.topics import PARTITIONS, create_topics
-from services.matching import solving
+from services.matching import keeping, solving
 from services.matching.claim import progress, void
 from services.matching.cohort import Cohort
 from services.matching.erasure import RESULT
 from services.matching.freezing import INPUT
+from services.matching.keeping import puts, whole
 from services.matching.placing import Placement, Stopped, check
 from services.matching.proposal import PROPOSAL, Proposal, ReviewProposal
 from services.matching.round import ROUND, AbandonRound, OpenRound, Round
@@ -122,8 +123,8 @@ class Rounds:
             input=frozen.digest(),
             solver=VERSION,
         )
-        kept = main.documents.put(INPUT, self.program, round, frozen.model_dump(mode="json"))
-        await run(main, On(ROUND, ROUND.stream(self.program, round), command), kept)
+        kept = await puts(main, INPUT, self.program, round, frozen.model_dump(mode="json"))
+        await run(main, On(ROUND, ROUND.stream(self.program, round), command), *kept)
         return round
 
     async def abandon(self, main: Runtime, round: str) -> None:
@@ -179,7 +180,7 @@ class Rounds:
 
     async def proven(self, main: Runtime, round: str) -> list[str]:
         """What is wrong with the kept result."""
-        frozen, result = [await main.documents.get(kind, self.program, round) for kind in (INPUT, RESULT)]
+        frozen, result = [await whole(main, kind, self.program, round) for kind in (INPUT, RESULT)]
         return check(Cohort.model_validate(frozen), Placement.model_validate(result))
 
 
@@ -195,7 +196,8 @@ def database(infra: Infra) -> Database:
 
 
 @pytest.fixture
-def rounds(infra: Infra, database: Database, tmp_path: Path) -> Rounds:
+def rounds(infra: Infra, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rounds:
+    monkeypatch.setattr(keeping, "ROWS", 8)  # so that what is kept of a few people is in parts, as of very many
     return Rounds(infra.kafka, database, tmp_path)
 
 

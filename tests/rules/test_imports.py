@@ -133,6 +133,7 @@ def test_aggregates_views_and_scoring_have_no_clock_no_chance_and_no_io(path: Pa
 
 
 WITH_IO: dict[str, set[str]] = {
+    "services/matching/keeping.py": {"asyncio"},  # packs what is long in a thread
     "services/matching/solving.py": {"asyncio", "time"},  # computes in a thread, and tells how long that took
 }
 

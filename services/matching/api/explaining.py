@@ -23,6 +23,7 @@ from services.matching.cohort import Cohort
 from services.matching.erasure import CUT, RESULT
 from services.matching.explaining import PairWhy
 from services.matching.freezing import INPUT, candidate, freeze
+from services.matching.keeping import whole
 from services.matching.pair import PAIR
 from services.matching.placing import Placement
 from services.matching.solution import SIDES, Solution
@@ -121,7 +122,7 @@ async def _solution(ctx: Ctx, program: str, round: str) -> tuple[Solution, str, 
     stamp = f"{state.certificate} {cut}"
 
     async def load() -> Callable[[], Solution]:
-        kept = [await ctx.documents.get(kind, program, round) for kind in (INPUT, RESULT)]
+        kept = [await whole(ctx, kind, program, round) for kind in (INPUT, RESULT)]
         if not state.certificate or None in kept:
             raise Refused("not-solved", "the round has no result yet; wait until it is solved")
         return lambda: Solution.kept(Cohort.model_validate(kept[0]), Placement.model_validate(kept[1]))

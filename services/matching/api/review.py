@@ -17,8 +17,9 @@ from services.matching.api.common import proposal_of, round_of
 from services.matching.claim import seen, still
 from services.matching.cohort import Cohort
 from services.matching.erasure import RESULT
-from services.matching.forming import proposal_id
+from services.matching.forming import proposal_id, proposals_of
 from services.matching.freezing import INPUT, promised_seats
+from services.matching.keeping import some
 from services.matching.proposal import PROPOSAL, REPLACED, Proposal, ReviewProposal
 from services.matching.round import Round
 from services.matching.seat import SEAT, seat_stream
@@ -115,9 +116,9 @@ async def _under_review(ctx: Ctx, program: str, round: str) -> Round:
 
 
 async def _few(ctx: Ctx, program: str, round: str, people: set[str]) -> Cohort:
-    """These people as the round saw them, and whom its result keeps apart; those whom it did not see are missing. To
-    read all would take its time."""
-    kept, result = [await ctx.documents.get(kind, program, round) for kind in (INPUT, RESULT)]
+    """These people as the round saw them, and whom its result keeps apart; those whom it did not see are missing."""
+    kept = await some(ctx, INPUT, program, round, people)
+    result = await ctx.documents.get(RESULT, program, round)
     if kept is None or result is None:
         raise ctx.missing("round")
     for side in ("mentors", "executives"):
@@ -150,7 +151,7 @@ async def _pick(ctx: Ctx, program: str, round: str, mentor: str, executive: str)
 
 async def _standing(ctx: Ctx, program: str, round: str) -> list[Proposal]:
     """The proposals that take seats in the round."""
-    return [p for _, p in await ctx.scan(PROPOSAL, program) if p.round == round and p.standing]
+    return [p for _, p in await proposals_of(ctx, program, round) if p.standing]
 
 
 async def _of_round(ctx: Ctx, program: str, round: str, proposal: str) -> Proposal:

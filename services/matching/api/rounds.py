@@ -18,7 +18,9 @@ from services.matching.api.common import Limit, page, round_of
 from services.matching.claim import progress, void
 from services.matching.cohort import Cohort
 from services.matching.erasure import CUT, RESULT
+from services.matching.forming import proposals_of
 from services.matching.freezing import INPUT, REPAIRED, freeze
+from services.matching.keeping import puts, whole
 from services.matching.placing import Placement, check, replayed
 from services.matching.proposal import APPROVING, PROPOSAL, REPLACED, ReviewProposal
 from services.matching.publishing import PUBLISHED, asked_of, unsettled
@@ -57,6 +59,7 @@ async def open_round(ctx: Context, program: ProgramId, body: RoundOrder) -> Resp
     cohort = await freeze(ctx, program, RoundKind(body.kind))
     if body.kind == "repair" and not any(c.priority >= REPAIRED for c in (*cohort.mentors, *cohort.executives)):
         raise Refused("nothing-to-repair", "nobody whose pair ended has a seat to fill; open a round of another kind")
+    digest, kept = await asyncio.to_thread(lambda: (cohort.digest(), cohort.model_dump(mode="json")))
     command = OpenRound(
         program=program,
         round=round,
@@ -65,22 +68,22 @@ async def open_round(ctx: Context, program: ProgramId, body: RoundOrder) -> Resp
         objective=cohort.rules.objective,
         mentors=len(cohort.mentors),
         executives=len(cohort.executives),
-        input=cohort.digest(),
+        input=digest,
         solver=VERSION,
     )
-    frozen = ctx.documents.put(INPUT, program, round, cohort.model_dump(mode="json"))
+    frozen = await puts(ctx, INPUT, program, round, kept)
     only = ctx.documents.exchanged(LAST, program, program, last, {"round": round})
-    outcome = await ctx.run(On(ROUND, stream, command), also=[ctx.cuts.still(program, seen), only, frozen])
+    outcome = await ctx.run(On(ROUND, stream, command), also=[ctx.cuts.still(program, seen), only, *frozen])
     return ctx.answer(outcome, 201, round=round)
 
 
 @router.get("/programs/{program}/rounds/{round}")
 async def show_round(ctx: Context, program: ProgramId, round: RoundId) -> Response:
     state, version = await round_of(ctx, program, round)
-    result = await ctx.documents.get(RESULT, program, round) or {}
+    result = await whole(ctx, RESULT, program, round) or {}
     unplaced = result.get("unplaced", []) if state.state != "opened" else []
-    whole = await ctx.documents.get(CUT, program, round) is None  # else somebody of its input was erased
-    told = {"unplaced": unplaced, "reproducible": whole, "progress": await progress(ctx, program, round, ctx.now())}
+    uncut = await ctx.documents.get(CUT, program, round) is None  # else somebody of its input was erased
+    told = {"unplaced": unplaced, "reproducible": uncut, "progress": await progress(ctx, program, round, ctx.now())}
     return ctx.single(state.model_dump(mode="json", exclude={"program"}) | told, version)
 
 
@@ -88,7 +91,7 @@ async def show_round(ctx: Context, program: ProgramId, round: RoundId) -> Respon
 async def verify_round(ctx: Context, program: ProgramId, round: RoundId, replay: bool = False) -> dict[str, Any]:
     """Check the kept result against the kept input and the facts: `wrong` is empty where nothing better exists."""
     state, _ = await round_of(ctx, program, round)
-    kept = [await ctx.documents.get(kind, program, round) for kind in (INPUT, RESULT)]
+    kept = [await whole(ctx, kind, program, round) for kind in (INPUT, RESULT)]
     if state.state == "opened" or None in kept:
         raise Refused("not-solved", "the round has no result yet; wait until it is solved")
     if await ctx.documents.get(CUT, program, round) is not None:
@@ -137,7 +140,7 @@ async def approve_rest(ctx: Context, program: ProgramId, round: RoundId, body: B
     if state.state == "opened":
         raise Refused("not-solved", "the round has no result yet; wait until it is solved")
     approve = ReviewProposal(verdict=Verdict.approved, unless_reviewed=True)
-    streams = sorted(s for s, p in await ctx.scan(PROPOSAL, program) if p.round == round)
+    streams = sorted(stream for stream, _ in await proposals_of(ctx, program, round))
     after: list[str] = []
     facts: list[Fact] = []
     for start in range(0, len(streams), CHUNK):
@@ -158,7 +161,7 @@ class Publication(Body):
 async def publish_round(ctx: Context, program: ProgramId, round: RoundId, body: Publication | None = None) -> Response:
     """Ask the people of what is approved. Answers how many proposals were `published` in all, and how many `kept`."""
     state, version = await round_of(ctx, program, round)
-    of_round = [p for _, p in await ctx.scan(PROPOSAL, program) if p.round == round and p.state == "proposed"]
+    of_round = [p for _, p in await proposals_of(ctx, program, round) if p.state == "proposed"]
     rest = body.rest if body else None
     result = await ctx.documents.get(RESULT, program, round) or {}
     if rest is None and state.state == "solved" and unsettled(of_round, result):

@@ -22,6 +22,7 @@ from contracts.matching import (
 from contracts.profiles import Channel, WeeklyWindow
 from contracts.types import Side
 from services.matching.cohort import Candidate, Cohort
+from services.matching.forming import proposal_id
 
 NOW = datetime(2026, 9, 7, 9, 0, tzinfo=UTC)
 LATER = datetime(2026, 9, 10, 9, 0, tzinfo=UTC)
@@ -34,10 +35,10 @@ def an_id(prefix: str, name: str) -> str:
 
 PROGRAM = an_id("pr", "north")
 ROUND = an_id("ro", "first")
-PROPOSAL = an_id("pp", "ada and omar")
 PAIR = an_id("pa", "ada and omar")
 ADA = an_id("pe", "ada")
 OMAR = an_id("pe", "omar")
+PROPOSAL = proposal_id(ROUND, ADA, OMAR)
 AFTER = [f"{PROGRAM}/participation/{ADA}@2", f"{PROGRAM}/participation/{OMAR}@2"]
 
 proposed = PairProposed(

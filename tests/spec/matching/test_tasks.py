@@ -41,6 +41,7 @@ from contracts.scheduling import JourneyCompleted
 from contracts.types import Side
 from services.matching import people as matching_people
 from services.matching import solving, tasks
+from services.matching.forming import proposal_id
 from services.matching.freezing import INPUT
 from services.matching.proposal import Proposal
 from services.matching.publishing import PUBLISHED, unsettled
@@ -219,12 +220,12 @@ async def test_a_round_goes_on_where_the_process_died(monkeypatch: pytest.Monkey
 async def test_publishing_asks_for_what_was_approved_and_ends_the_rest(consent: Consent, side: Side) -> None:
     streams = opened(consent)
     streams[PROPOSAL_STREAM] = [proposed, reviewed(Verdict.approved)]
-    rejected = an_id("pp", "rejected")
+    rejected = proposal_id(ROUND, ADA, "rejected")
     streams[f"{PROGRAM}/proposal/{rejected}"] = [
         proposed.model_copy(update={"proposal": rejected}),
         reviewed(Verdict.rejected).model_copy(update={"proposal": rejected}),
     ]
-    elsewhere = an_id("pp", "of another round")
+    elsewhere = proposal_id(ROUND, ADA, "of another round")
     other = proposed.model_copy(update={"proposal": elsewhere, "round": an_id("ro", "second")})
     streams[f"{PROGRAM}/proposal/{elsewhere}"] = [other]
     work = Work(streams)
@@ -245,7 +246,7 @@ async def test_publishing_asks_for_what_was_approved_and_ends_the_rest(consent: 
 
 async def test_publishing_a_part_asks_for_what_was_approved_then_and_leaves_the_rest_under_review() -> None:
     """The second was approved after the publication, before its task: it waits for the next one."""
-    ids = [PROPOSAL, an_id("pp", "approved later"), an_id("pp", "undecided"), an_id("pp", "rejected")]
+    ids = [PROPOSAL, *(proposal_id(ROUND, ADA, then) for then in ("approved later", "undecided", "rejected"))]
     verdicts = [[Verdict.approved], [Verdict.approved], [], [Verdict.rejected]]
     streams = opened()
     for id, said in zip(ids, verdicts, strict=True):

@@ -59,6 +59,9 @@ class Documents:
     async def get(self, kind: str, scope: str, id: str) -> dict[str, Any] | None:
         return self.kept.get((kind, id))
 
+    async def among(self, kind: str, scope: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        return {id: self.kept[kind, id] for id in ids if (kind, id) in self.kept}
+
     async def save(self, kind: str, scope: str, id: str, doc: dict[str, Any]) -> None:
         self.kept[kind, id] = doc
 
@@ -114,8 +117,8 @@ class Work:
     async def read_each(self, aggregate: Aggregate[S], streams: Sequence[str]) -> dict[str, S]:
         return {stream: (await self.read(aggregate, stream))[0] for stream in streams}
 
-    async def scan(self, aggregate: Aggregate[S], scope: str) -> list[tuple[str, S]]:
-        prefix = aggregate.category.stream(scope, "")
+    async def scan(self, aggregate: Aggregate[S], scope: str, beginning: str = "") -> list[tuple[str, S]]:
+        prefix = aggregate.category.stream(scope, beginning)
         return [(s, aggregate.fold(f)) for s, f in sorted(self.streams.items()) if s.startswith(prefix)]
 
     async def run(self, *on: On, step: str = "", also: Sequence[Write] = ()) -> Outcome:
