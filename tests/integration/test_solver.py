@@ -208,7 +208,11 @@ async def test_a_killed_solver_is_replaced_and_everything_is_written_once(rounds
         main, child = await enter(rounds.running(Role.main)), await enter(rounds.slow())
         round = await rounds.open(main)
         await until(lambda: rounds.wrote("begun"), 60)
-        assert (await progress(main, rounds.program, round, main.clock.now()) or {})["phase"] == "solving"
+
+        async def at_it() -> bool:
+            return (await progress(main, rounds.program, round, main.clock.now()) or {}).get("phase") == "solving"
+
+        await until(at_it, 60)  # it begins to compute before it has told so
         assert (await rounds.state(main, round)).state == "opened", "only a solver solves"
         child.kill()
         await child.wait()
