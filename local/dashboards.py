@@ -107,7 +107,7 @@ def system() -> dashboard.Dashboard:
     for panel in (
         _graph("Requests", "Per second.", (every, service), unit="reqps"),
         _graph("Errors of ours", "Share of the requests; 0.5 % in thirty days are allowed.",
-               (f"{failed} / {every}", service), unit="percentunit", line=0.005),
+               (f"({failed} or 0 * {every}) / {every}", service), unit="percentunit", line=0.005),
         _graph("Slowest requests", "99 of 100 are quicker.", (_slow(requests, "service_name"), service), unit="s"),
         _graph("Processes", "By service and role.",
                ("count by (service_name, counterpoint_role) (counterpoint_relay_pending)",
@@ -193,7 +193,7 @@ def _hearing(where: str) -> list[Any]:
                (f"histogram_quantile(0.99, sum by (le) (rate(counterpoint_inbox_delay_seconds_bucket{where}"
                 "[$__rate_interval])))", "99 of 100"), unit="s"),
         _graph("Batches", "Until one has taken effect: 99 of 100 are quicker.",
-               (_slow("messaging_process_duration_seconds", "error_type", where), "{{error_type}}"), unit="s"),
+               (_slow("messaging_process_duration_seconds", "error_type", where), "batch {{error_type}}"), unit="s"),
         _graph("Records", "Per second: what came, took effect, was known already, or is none of ours.",
                (f"sum(rate(messaging_client_consumed_messages_total{where}[$__rate_interval]))", "came"),
                (f"sum(rate(counterpoint_inbox_projected_total{where}[$__rate_interval]))", "took effect"),

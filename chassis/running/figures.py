@@ -1,4 +1,4 @@
-"""What the gauges of a process show: looked up every few seconds, and ages counted on from there when they are sent."""
+"""What the gauges of a process show: looked up every few seconds, and where that fails, ages go on from what was seen."""
 
 from __future__ import annotations
 
@@ -36,17 +36,24 @@ Labels = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Waiting:
-    """How many there are of something, and since when the oldest waits."""
+    """How many there are of something, how old the oldest was when it was looked at, and when that was."""
 
     count: int = 0
-    oldest: datetime | None = None
+    seconds: float = 0.0
+    at: float = 0.0
+
+    @property
+    def age(self) -> float:
+        """Its age. What waited for a moment only is gone by now, so nothing is added before the next look is late."""
+        since = time.monotonic() - self.at
+        return self.seconds + (since if since > 2 * LOOK_SECONDS else 0.0) if self.count else 0.0
 
 
 class Figures:
     """The figures of one process. What the database knows is the whole service's, whoever does its work.
 
-    While a server is away they are those of before, and ages go on. What has been told of once is told of as nothing
-    afterwards: whoever keeps the last value of a series would keep showing it.
+    While a server is away they are those of before, and their ages go on. What has been told of once is told of as
+    nothing afterwards: whoever keeps the last value of a series would keep showing it.
     """
 
     def __init__(self, runtime: Runtime) -> None:
@@ -57,12 +64,13 @@ class Figures:
         self._pending: dict[Labels, Waiting] = {(): Waiting()}
         self._parked: dict[Labels, Waiting] = dict.fromkeys(kinds, Waiting())
         self._due: dict[Labels, Waiting] = dict.fromkeys(tasks, Waiting())
-        self._lag: dict[str, tuple[int, float, float]] = {}
+        self._lag: dict[str, Waiting] = {}
         self._outside = Outside(runtime.settings.kafka)
         self._missing: set[str] = set()
 
     async def run(self) -> None:
         """Look again and again, and be asked by the gauges meanwhile; cancel to stop."""
+        self._begin_counting()
         end = METRICS.watch(self.now)
         try:
             while True:
@@ -77,6 +85,16 @@ class Figures:
         finally:
             end()
             await self._outside.close()
+
+    def _begin_counting(self) -> None:
+        """From nothing: how much a counter grew is known only since it was first told of."""
+        service = self._runtime.service
+        if self._runtime.settings.role is not Role.relay:
+            METRICS.commands.add(0)
+            METRICS.conflicts.add(0)
+            for name, fact in service.catalog.facts.items():
+                if fact.category.service == service.name and fact.category.topic:
+                    METRICS.facts.add(0, {"counterpoint.fact": name})
 
     # -- looking ----------------------------------------------------------------------------------------------------
 
@@ -120,8 +138,8 @@ class Figures:
         with within(ANSWER_SECONDS):
             cursor = await self._runtime.database.aggregate(collection, [*stages, group], MAJORITY_READ)
             docs = await cursor.to_list(None)
-        labels = {label.replace(".", "_"): label for label in by}
-        found = {tuple((labels[k], str(v)) for k, v in d["_id"].items()): _waiting(d) for d in docs}
+        labels, now = {label.replace(".", "_"): label for label in by}, self._runtime.clock.now()
+        found = {tuple((labels[k], str(v)) for k, v in d["_id"].items()): _waiting(d, now) for d in docs}
         return dict.fromkeys(before or (), Waiting()) | found
 
     async def _look_lag(self) -> None:
@@ -131,10 +149,10 @@ class Figures:
         consumer = runtime.following.consumer
         feeds = consumer is not None and consumer.assigned
         lag = await runtime.lag() if feeds else await self._outside.lag(runtime.inbox)
-        at, found = time.monotonic(), dict.fromkeys(self._lag, (0, 0.0, 0.0))
+        at, found = time.monotonic(), dict.fromkeys(self._lag, Waiting())
         for each in lag:
-            behind, seconds, _ = found.get(each.topic, (0, 0.0, 0.0))
-            found[each.topic] = (behind + each.behind, max(seconds, each.seconds), at)
+            known = found.get(each.topic, Waiting())
+            found[each.topic] = Waiting(known.count + each.behind, max(known.seconds, each.seconds), at)
         self._lag = found
 
     # -- telling ----------------------------------------------------------------------------------------------------
@@ -153,17 +171,15 @@ class Figures:
             return
         yield from self._aged("counterpoint.parked", "counterpoint.parked.age", self._parked)
         yield from self._aged("counterpoint.tasks.due", "counterpoint.tasks.late", self._due)
-        for topic, (behind, seconds, at) in self._lag.items():
-            labels = {"messaging.destination.name": topic}
-            yield "counterpoint.inbox.behind", float(behind), labels
-            yield "counterpoint.inbox.lag", seconds + (time.monotonic() - at) if seconds else 0.0, labels
+        lag: dict[Labels, Waiting] = {(("messaging.destination.name", topic),): w for topic, w in self._lag.items()}
+        yield from self._aged("counterpoint.inbox.behind", "counterpoint.inbox.lag", lag)
         yield from self._running()
 
-    def _aged(self, count: str, age: str, found: Mapping[Labels, Waiting]) -> Iterator[Figure]:
-        now = self._runtime.clock.now()
+    @staticmethod
+    def _aged(count: str, age: str, found: Mapping[Labels, Waiting]) -> Iterator[Figure]:
         for labels, waiting in found.items():
             yield count, float(waiting.count), dict(labels)
-            yield age, max(0.0, (now - waiting.oldest).total_seconds()) if waiting.oldest else 0.0, dict(labels)
+            yield age, waiting.age, dict(labels)
 
     def _running(self) -> Iterator[Figure]:
         runner, now = self._runtime.runner, self._runtime.clock.now()
@@ -174,6 +190,7 @@ class Figures:
             yield "counterpoint.tasks.running.age", max(ages, default=0.0), {"counterpoint.task": task}
 
 
-def _waiting(doc: Document) -> Waiting:
+def _waiting(doc: Document, now: datetime) -> Waiting:
     oldest = doc["oldest"]
-    return Waiting(doc["count"], datetime.fromisoformat(oldest) if isinstance(oldest, str) else oldest)
+    since = datetime.fromisoformat(oldest) if isinstance(oldest, str) else oldest or now
+    return Waiting(doc["count"], max(0.0, (now - since).total_seconds()), time.monotonic())

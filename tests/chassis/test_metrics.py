@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,10 +15,13 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader, Metric
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased
 
-from chassis.running import problems, tracing
+from chassis.running import figures, problems, tracing
+from chassis.running.figures import LOOK_SECONDS, Figures, Waiting
 from chassis.running.metrics import SECONDS, Metrics
 from chassis.running.problems import Problem
+from chassis.running.settings import Role
 from chassis.running.tracing import Tracing
+from chassis.testing.tally import TallyServices
 
 SAMPLED = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 NOT_SAMPLED = "00-1af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
@@ -134,6 +138,42 @@ def test_a_gauge_says_what_is_so_when_it_is_asked_and_nothing_once_its_source_ha
     assert [p.value for p in meter.read("counterpoint.inbox.lag")] == [4.5]
     end()
     assert meter.read("counterpoint.inbox.lag") == []
+
+
+def figures_of(role: Role) -> Figures:
+    """The figures of a process of the writer of the tally services."""
+    runtime: Any = SimpleNamespace(service=TallyServices("t").writer, settings=SimpleNamespace(role=role, kafka=""))
+    return Figures(runtime)
+
+
+def test_what_was_never_decided_is_counted_from_nothing_so_that_the_first_one_is_seen(
+    meter: Meter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "METRICS", meter.metrics)
+    figures_of(Role.api)._begin_counting()
+    assert [(dict(p.attributes), p.value) for p in meter.read("counterpoint.facts")] == [
+        ({"counterpoint.fact": "Added"}, 0)
+    ]
+    assert [p.value for p in meter.read("counterpoint.commands")] == [0]
+
+
+def test_a_relay_alone_decides_nothing(meter: Meter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "METRICS", meter.metrics)
+    figures_of(Role.relay)._begin_counting()
+    assert meter.read("counterpoint.facts") == []
+
+
+def test_what_waits_for_a_moment_does_not_age_between_two_looks_but_does_when_none_succeeds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(figures.time, "monotonic", lambda: now)
+    waiting = Waiting(count=1, seconds=0.2, at=now)
+    now += LOOK_SECONDS
+    assert waiting.age == 0.2
+    now += 60
+    assert waiting.age == pytest.approx(60.2 + LOOK_SECONDS)
+    assert Waiting().age == 0.0
 
 
 def test_a_name_is_one_instrument() -> None:
