@@ -1,4 +1,4 @@
-"""What the gauges of a process show: looked up every few seconds, and where that fails, ages go on from what was seen."""
+"""What the gauges of a process show: looked up every few seconds; where that fails, ages go on from what was seen."""
 
 from __future__ import annotations
 
@@ -148,7 +148,8 @@ class Figures:
             return
         consumer = runtime.following.consumer
         feeds = consumer is not None and consumer.assigned
-        lag = await runtime.lag() if feeds else await self._outside.lag(runtime.inbox)
+        with within(ANSWER_SECONDS):
+            lag = await runtime.lag() if feeds else await self._outside.lag(runtime.inbox)
         at, found = time.monotonic(), dict.fromkeys(self._lag, Waiting())
         for each in lag:
             known = found.get(each.topic, Waiting())

@@ -26,6 +26,8 @@ from tests.integration.kit import World, now, until
 
 ROOT = Path(__file__).parents[2]
 OPERATOR = "operator"
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+"""The trace that whatever is asked here belongs to; it is kept."""
 
 
 @dataclass
@@ -89,8 +91,9 @@ class Stage:
 
     async def post(self, name: str, paths: list[str], body: Any = None) -> list[int]:
         """Ask a process something, side by side; answers the statuses."""
-        token = {"Authorization": f"Bearer {mint(self.world.folder, OPERATOR)}"}
-        async with httpx.AsyncClient(headers=token, timeout=60, trust_env=False) as http:
+        headers = {"Authorization": f"Bearer {mint(self.world.folder, OPERATOR)}"}
+        headers["traceparent"] = f"00-{TRACE}-b7ad6b7169203331-01"
+        async with httpx.AsyncClient(headers=headers, timeout=60, trust_env=False) as http:
             asked = [http.post(self.urls[name] + path, json=body) for path in paths]
             return [answer.status_code for answer in await asyncio.gather(*asked)]
 

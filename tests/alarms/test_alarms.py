@@ -27,7 +27,7 @@ from services.enrollment.service import SERVICE as ENROLLMENT
 from tests.alarms.judge import Phase, judge
 from tests.alarms.receiver import Receiver, Sample, Series
 from tests.alarms.served import FAILS, FOLDED_BADLY, HANGS
-from tests.alarms.stage import Stage
+from tests.alarms.stage import TRACE, Stage
 from tests.chaos.proxy import Harm, Link
 from tests.deploy.test_alerts import alerts
 from tests.infrastructure import Infra
@@ -47,6 +47,7 @@ class Lived:
     writer: str
     hearer: str
     phases: list[Phase]
+    exemplars: set[str]
 
     def expected(self) -> set[tuple[str, str]]:
         """The alerts that the faults must bring."""
@@ -193,11 +194,15 @@ async def lived(infra: Infra, tmp_path_factory: pytest.TempPathFactory) -> Async
             stage.stop()
             await asyncio.shield(link.close())
     phases = [Phase(minutes, recorded[n], recorded[n + 1]) for n, minutes in enumerate(HELD)]
-    yield Lived(world.writer.name, world.hearer.name, phases)
+    yield Lived(world.writer.name, world.hearer.name, phases, receiver.exemplars)
 
 
 def test_faults_bring_their_alerts_and_no_others_and_what_the_pages_say_ends_them(lived: Lived, tmp_path: Path) -> None:
     judge(lived.phases, [set(), lived.expected(), set()], tmp_path)
+
+
+def test_exemplars_lead_from_figures_to_the_trace_that_they_are_of(lived: Lived) -> None:
+    assert TRACE in lived.exemplars
 
 
 def test_no_alert_is_left_out(lived: Lived) -> None:

@@ -16,7 +16,7 @@ from chassis.running.metrics import METRICS
 from cli.main import app
 from local import monitoring
 from tests.deploy.exported import PROCESS, asked, grouped, series
-from tests.deploy.manifests import ROOT
+from tests.deploy.manifests import ROOT, of_kind, rendered
 
 HERE = Path(__file__).parent
 RUNBOOKS = ROOT / "docs/runbooks"
@@ -92,6 +92,19 @@ def test_alerts_come_when_they_should(tmp_path: Path) -> None:
     for command in (["check", "rules", "rules.yaml"], ["test", "rules", "alerts.yaml"]):
         done = subprocess.run([promtool, *command], cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_whatever_a_page_looks_at_in_a_cluster_is_there() -> None:
+    there = {(o["kind"].lower(), o["metadata"]["name"]) for o in of_kind(rendered("prod"), "Deployment", "StatefulSet")}
+    pages = "".join(page.read_text() for page in RUNBOOKS.glob("*.md"))
+    asked_for = set(re.findall(r"\b(deployment|statefulset)[/ ]([a-z]+-[a-z]+)", pages))
+    assert asked_for and asked_for <= there
+    labels = {
+        (key, value)
+        for each in of_kind(rendered("prod"), "Deployment", "StatefulSet")
+        for key, value in each["spec"]["template"]["metadata"]["labels"].items()
+    } | {("app.kubernetes.io/name", "opentelemetry-collector")}
+    assert set(re.findall(r"-l (app\.kubernetes\.io/\w+)=([\w-]+)", pages)) <= labels
 
 
 def test_every_command_that_a_page_tells_exists() -> None:
