@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from chassis.receiving.folding import GAP, NEWER
 from chassis.receiving.records import Heard, Record
 from chassis.running import allowed, spans
 from chassis.running.mongo import Document
@@ -57,17 +58,23 @@ class Hearing:
         return {event: spans.traceparent_of(span) for event, span in self._facts.items()}
 
     def end(self, failed: str | None = None, documents: Mapping[str, Document] | None = None) -> None:
-        """End all of them; where the batch took effect, say of each fact that had to be parked why."""
+        """End all of them; where the batch took effect, say of each fact that had to be parked why.
+
+        That is an error unless it goes on by itself.
+        """
         if not self._linked:
             for h, _ in self._sampled:
                 self._link(h, {})
         for h, _ in self._sampled:
-            span, e = self._facts.get(h.envelope.id), h.envelope
+            span, e = self._facts.pop(h.envelope.id, None), h.envelope
+            if span is None:
+                continue
             doc = (documents or {}).get(e.stream)
-            if span is not None and doc is not None and doc.get("parked") and doc["v"] < e.version:
-                span.set_attribute("counterpoint.parked", doc["parked"]["reason"])
-        for span in (*self._facts.values(), self.batch):
-            spans.end(span, failed)
+            reason = doc["parked"]["reason"] if doc and doc.get("parked") and doc["v"] < e.version else None
+            if reason:
+                span.set_attribute("counterpoint.parked", reason)
+            spans.end(span, failed or (reason if reason not in (GAP, NEWER) else None))
+        spans.end(self.batch, failed)
 
     def _link(self, h: Heard, attributes: spans.Attributes) -> None:
         if sent := h.envelope.hop or h.envelope.traceparent:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 
 from opentelemetry import context as contexts
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, Tracer
+from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, Tracer, TracerProvider
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from chassis import RELEASE
@@ -25,7 +26,12 @@ _PROPAGATOR = TraceContextTextMapPropagator()
 
 def tracer() -> Tracer:
     """The tracer of everything that is ours."""
-    return trace.get_tracer("counterpoint", RELEASE, schema_url=allowed.SCHEMA)
+    return _tracer_of(trace.get_tracer_provider())
+
+
+@lru_cache(maxsize=1)
+def _tracer_of(provider: TracerProvider) -> Tracer:
+    return provider.get_tracer("counterpoint", RELEASE, schema_url=allowed.SCHEMA)
 
 
 def is_sampled(traceparent: str | None) -> bool:

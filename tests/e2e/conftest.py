@@ -1,6 +1,7 @@
 """One whole stack for these tests, and the story told once on it."""
 
 import asyncio
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,8 @@ from local.stackfile import StackFile
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """Kafka, MongoDB and the four services, as the demo starts them."""
-    with tempfile.TemporaryDirectory(prefix="counterpoint-") as data, Stack(Path(data)) as running:
+    planted = "tests.e2e.planted_service" if os.environ.get("COUNTERPOINT_TEST_PLANT") else None
+    with tempfile.TemporaryDirectory(prefix="counterpoint-") as data, Stack(Path(data), through=planted) as running:
         running.start_servers()
         running.create_topics()
         running.start_services()

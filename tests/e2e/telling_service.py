@@ -11,6 +11,7 @@ from typing import Any
 from pymongo.errors import BulkWriteError
 
 from chassis.running.http import Ctx
+from tests.planted import plant_from_environment
 
 _INIT = Ctx.__init__
 
@@ -29,6 +30,7 @@ def failing(self: Ctx, request: Any, *given: Any) -> None:
 
 
 if __name__ == "__main__":
+    plant_from_environment()
     Ctx.__init__ = failing  # type: ignore[method-assign, assignment]
     sys.argv = sys.argv[1:]
     runpy.run_module(sys.argv[0], run_name="__main__")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,8 @@ from chassis.deciding.decider import On
 from chassis.deciding.journal import COLLECTION
 from chassis.distributing.republish import Republish
 from chassis.receiving.rebuild import Rebuild
+from chassis.receiving.tasks import Tasks
+from chassis.running.logs import Lines
 from chassis.running.runtime import Runtime
 from chassis.testing.tally import Add
 from tests.infrastructure import Infra
@@ -177,3 +182,36 @@ async def test_what_a_topic_is_filled_with_again_is_heard_in_a_trace_of_its_own(
     assert heard["trace"] != TRACE and commit["span"] in linked(heard)
     (task,) = spans.of("internal", "task")
     assert task["parent"] == heard["span"]
+
+
+@pytest.mark.guarantee("people")
+async def test_what_a_fold_or_a_task_says_when_it_fails_is_told_nowhere(world: World, spans: Spans) -> None:
+    """A fact whose fold raises, and a task that raises, with a name in what they say: their kind is told."""
+    name, out = "Wilhelmina", io.StringIO()
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(Lines("tally", "all"))
+
+    def poison(amount: int) -> None:
+        raise ValueError(name)
+
+    async def fail(fact: object, work: object) -> None:
+        raise RuntimeError(name)
+
+    (echo,) = world.hearer.tasks.by_name.values()
+    failing = replace(world.hearer, tasks=Tasks([replace(echo, do=fail)]))
+    root = logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    try:
+        async with world.running(world.writer) as writer, world.running(failing):
+            await say(world, writer, "one")
+            await until(lambda: spans.of("internal", "task echo_it", error__type="RuntimeError"))
+            world.poison = poison
+            await say(world, writer, "two")
+            await until(lambda: spans.of("consumer", "process", counterpoint__parked="failed", error__type="failed"))
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+    everything = out.getvalue() + "".join(span.to_json() for span in spans.exporter.get_finished_spans())
+    assert "a task is tried again" in everything and name not in everything
