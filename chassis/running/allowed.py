@@ -12,7 +12,7 @@ SCHEMA = "https://opentelemetry.io/schemas/1.45.0"
 
 SPANS = frozenset(
     {
-        "http.request.method", "http.route", "http.response.status_code", "url.scheme", "url.full", "error.type",
+        "http.request.method", "http.route", "http.response.status_code", "url.scheme", "error.type",
         "server.address", "server.port",
         "messaging.system.name", "messaging.operation.name", "messaging.operation.type", "messaging.destination.name",
         "messaging.destination.partition.id", "messaging.consumer.group.name", "messaging.batch.message_count",

@@ -17,6 +17,7 @@ import httpx
 import jwt
 
 from chassis.receiving.views import StateView, View, Views
+from chassis.running import spans
 from chassis.running.logs import about
 from chassis.running.settings import Process
 
@@ -105,8 +106,11 @@ class Keys:
 
     async def _read(self) -> None:
         if self._source.startswith(("http://", "https://")):
+            url = httpx.URL(self._source)
             async with httpx.AsyncClient(timeout=5) as client:
-                answer = await client.get(self._source)
+                with spans.calling("GET", url.scheme, url.host, url.port) as answered:
+                    answer = await client.get(url)
+                    answered(answer.status_code)
                 answer.raise_for_status()
                 found = answer.json()
         else:

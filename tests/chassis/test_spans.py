@@ -11,6 +11,7 @@ from opentelemetry.trace import Link, SpanKind, set_span_in_context
 
 from chassis import RELEASE
 from chassis.receiving.runner import _span
+from chassis.running import spans
 from chassis.running.spanfile import SpanFile, plain
 from chassis.running.telemetry import resource_of
 from tests.integration.spans import ABOVE, SAMPLED, TRACE, recorded
@@ -85,13 +86,13 @@ def test_what_has_waited_for_its_time_begins_a_trace_that_is_linked_to_the_one_i
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     said = datetime(2026, 3, 2, tzinfo=UTC)
-    with recorded(monkeypatch) as spans:
+    with recorded(monkeypatch) as kept:
         for due in (said, said + timedelta(seconds=10), said + timedelta(days=90)):
             found = _span(row(said, due, SAMPLED))
             assert found is not None
             found.end()
         assert _span(row(said, said, SAMPLED[:-1] + "0")) is None and _span(row(said, said, None)) is None
-    soon, later, late = spans.all
+    soon, later, late = kept.all
     assert {soon["trace"], later["trace"]} == {TRACE} and {soon["parent"], later["parent"]} == {ABOVE}
     assert late["trace"] != TRACE and late["parent"] is None
     assert late["links"] == [{"trace": TRACE, "span": ABOVE}]
@@ -99,3 +100,9 @@ def test_what_has_waited_for_its_time_begins_a_trace_that_is_linked_to_the_one_i
         "counterpoint.task": "echo", "counterpoint.fact": "Added", "counterpoint.program": "pr_" + "a" * 26,
         "counterpoint.attempt": 3, "counterpoint.late": True,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("flags", range(256))
+def test_the_sampled_bit_is_read(flags: int) -> None:
+    assert spans.is_sampled(f"00-{TRACE}-{ABOVE}-{flags:02x}") == bool(flags & 1)
+    assert not spans.is_sampled(None) and not spans.is_sampled("")
