@@ -13,7 +13,7 @@ from cli import running
 from cli.failure import NOT_RUNNING, Failure
 from cli.screen import AsJson, as_json, as_json_line, out
 from cli.viewer.spans import Span, Spans, read, services
-from cli.viewer.summary import Summary
+from cli.viewer.summary import Summary, step
 from cli.waterfall import colour, short, waterfall
 
 __all__ = ["Span", "read", "services", "spans_folder", "trace"]
@@ -44,7 +44,7 @@ def trace(
     ] = "",
     service: Annotated[str, typer.Option("--service", help="Only those that this service had to do with.")] = "",
     everything: Annotated[
-        bool, typer.Option("--all", help="Also the batches in which inboxes take records in.")
+        bool, typer.Option("--all", help="Also the batches of relays and inboxes, and the database.")
     ] = False,
     last: Annotated[int, typer.Option("--last", min=1, help="How many, counted from the newest.")] = 20,
     follow: Annotated[bool, typer.Option("--follow", help="Go on with those to come, until Ctrl-C.")] = False,
@@ -53,7 +53,7 @@ def trace(
     """List the last commands and where they went; with an ID, draw one as a waterfall."""
     folder = spans_folder()
     if id:
-        _one(folder, id.lower(), json)
+        _one(folder, id.lower(), everything, json)
         return
 
     def fits(summary: Summary) -> bool:
@@ -141,7 +141,7 @@ def _line(summary: Summary) -> Text:
     return line
 
 
-def _one(folder: Path, id: str, json: bool) -> None:
+def _one(folder: Path, id: str, everything: bool, json: bool) -> None:
     spans = read(folder, id)
     found = sorted({span.trace for span in spans})
     if not found:
@@ -151,7 +151,7 @@ def _one(folder: Path, id: str, json: bool) -> None:
     if json:
         as_json([_as_document(span) for span in spans])
         return
-    show(spans)
+    show(spans, everything)
 
 
 def _plain_only() -> bool:
@@ -164,14 +164,18 @@ def _as_document(span: Span) -> dict[str, Any]:
     }
 
 
-def show(spans: list[Span]) -> None:
-    """Print one trace: what it is, in a line, and its waterfall."""
+def show(spans: list[Span], everything: bool = False) -> None:
+    """Print one trace: what it is, in a line, and its waterfall; calls of the database that did not fail are left out
+    unless `everything` is asked for."""
     summary = Summary(spans[0].trace)
     for span in spans:
         summary.add(span)
+    drawn = [span for span in spans if everything or step(span) != "database" or span.status == "error"] or spans
     head = Text.assemble((f"trace {summary.id}", "bold"), f"  {_said(summary)}")
+    if hidden := len(spans) - len(drawn):
+        head.append(f", {hidden} call{'s' if hidden > 1 else ''} of the database not shown (--all)", "dim")
     out.print(head, soft_wrap=True)
-    for line in waterfall(spans, out.width, plain=_plain_only()):
+    for line in waterfall(drawn, out.width, plain=_plain_only()):
         out.print(line, no_wrap=True, crop=True, overflow="crop")
 
 

@@ -65,10 +65,10 @@ def what(row: Row) -> str:
     """What a span did, in few words: facts and topics instead of the operation's name."""
     span = row.span
     match step(span):
+        case "publish" | "hear" as done if span.attributes.get(FACT):
+            return f"{done} {span.attributes[FACT]}"
         case "publish" if row.topic:
             return f"publish to {row.topic.removeprefix('counterpoint.')}"
-        case "hear" if span.attributes.get(FACT):
-            return f"hear {span.attributes[FACT]}"
     return short(span.name)
 
 
@@ -82,6 +82,10 @@ def notes(row: Row) -> list[str]:
     said = ["failed"] if row.span.status == "error" else []
     if word := mark(row.span):
         said.append(word)
+    if row.span.attributes.get("counterpoint.late"):
+        said.append("later")
+    if attempt := row.span.attributes.get("counterpoint.attempt"):
+        said.append(f"attempt {attempt}")
     if row.span.links:
         said.append(f"{len(row.span.links)} link{'s' if len(row.span.links) > 1 else ''}")
     if row.detached and step(row.span) != "request":
@@ -93,7 +97,7 @@ def _text(row: Row, plain: bool) -> str:
     through, last, more, blank = ("|  ", "`- ", "|- ", "   ") if plain else ("│  ", "└─ ", "├─ ", "   ")
     above = "".join(blank if ended else through for ended in row.last[:-1])
     guide = above + (last if row.last[-1] else more) if row.last else ""
-    marks = [note for note in notes(row) if not note.endswith(("link", "links")) or step(row.span) == "batch"]
+    marks = [note for note in notes(row) if not note.endswith(("link", "links")) or step(row.span) != "hear"]
     return guide + what(row) + "".join(f" [{note}]" for note in marks)
 
 

@@ -8,34 +8,36 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cli.viewer.spans import Span
 
-STREAM = "kafka.message.key"
-"""The attribute that names a stream, whose first part is its scope."""
+STREAM = ("kafka.message.key", "messaging.kafka.message.key", "counterpoint.stream")
+"""Attributes that name a stream, whose first part is its scope."""
 PROGRAM = "counterpoint.program"
 FACT = "counterpoint.fact"
 TOPIC = "messaging.destination.name"
-BATCH = "messaging.batch.message_count"
-MARKS = {"counterpoint.repeat": "repeat", "counterpoint.replay": "replay", "counterpoint.rebuild": "rebuild"}
+COUNT = "messaging.batch.message_count"
+MARKS = {"counterpoint.replay": "replay", "counterpoint.repeat": "repeat"}
 """Attributes that say of a span that it is not the first to do this."""
 
 
 def step(span: Span) -> str:
-    """What a span is: request, publish, hear, batch, task, database, call or work."""
+    """What a span is: request, commit, publish, hear, task, batch, database, call or work."""
     match span.kind:
         case "server":
             return "request"
         case "producer":
             return "publish"
         case "consumer":
-            return "batch" if BATCH in span.attributes else "hear"
-        case "client" if BATCH in span.attributes:
+            return "batch" if COUNT in span.attributes else "hear"
+        case "client" if COUNT in span.attributes:
             return "batch"
         case "client":
             return "database" if any(name.startswith("db.") for name in span.attributes) else "call"
+    if span.name == "commit":
+        return "commit"
     return "task" if "counterpoint.task" in span.attributes else "work"
 
 
 def mark(span: Span) -> str | None:
-    """Why a span is not the first of its kind: repeat, replay, rebuild, or what the service calls it; None if it is."""
+    """Why a span is not the first of its kind: repeat, or what kind of replay; None if it is the first."""
     for attribute, word in MARKS.items():
         if value := span.attributes.get(attribute):
             return value if isinstance(value, str) else word
@@ -44,8 +46,7 @@ def mark(span: Span) -> str | None:
 
 def stream(span: Span) -> str | None:
     """The stream a span is about; None where it does not say."""
-    named = span.attributes.get(STREAM)
-    return str(named) if named else None
+    return next((str(span.attributes[name]) for name in STREAM if span.attributes.get(name)), None)
 
 
 def program(span: Span) -> str | None:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from cli.viewer import spans as reading
 from cli.viewer.shape import Scale, rows
 from cli.viewer.spans import Link, Spans, read
 from cli.viewer.summary import mark, program, step
-from tests.cli.spanfiles import TRACE, span, story, write
+from tests.cli.spanfiles import TRACE, earlier, span, story, write
 
 
 def looked_at(folder: Path) -> Spans:
@@ -76,8 +77,8 @@ def test_files_are_rotated_replaced_and_shortened(tmp_path: Path) -> None:
 
 
 def test_what_a_trace_is_in_short(tmp_path: Path) -> None:
-    failed = span("06", "05", "scheduling", "send", 1_060, status="error", kind="producer")
-    again = span("07", "01", "insights", "process", 1_070, kind="consumer", attributes={"counterpoint.repeat": True})
+    failed = span("08", "07", "scheduling", "send", 1_060, status="error", kind="producer")
+    again = span("09", "04", "insights", "process", 1_070, kind="consumer", attributes={"counterpoint.repeat": True})
     write(tmp_path / "b.jsonl", *reversed(story()), failed, again)  # children come before what caused them
     write(tmp_path / "a.jsonl", span("b", None, "insights", "batch", 1, trace="cd" * 16, **BATCH))
     spans = looked_at(tmp_path)
@@ -87,18 +88,18 @@ def test_what_a_trace_is_in_short(tmp_path: Path) -> None:
         "service": "matching",
         "start": 1_000.0,
         "took": 72.0,
-        "spans": 7,
+        "spans": 9,
         "errors": 1,
         "marked": 1,
     }
     assert set(told["services"]) == {"matching", "insights", "scheduling"}
     assert (told["facts"], told["program"], told["behind_the_scenes"]) == (["PairFormed"], "pr_a", False)
     assert spans.traces["cd" * 16].behind_the_scenes
-    assert {link.span for link in spans.linked("cd" * 16)} == {"03", "04"}
+    assert {link.span for link in spans.linked("cd" * 16)} == {"05", "06"}
     assert spans.named("a") == [TRACE] == spans.named(TRACE) and spans.named("ff") == []
 
 
-BATCH = {"kind": "consumer", "attributes": {"messaging.batch.message_count": 1}}
+BATCH = {"kind": "consumer", "attributes": {"messaging.batch.message_count": 2}}
 
 
 def test_links_of_both_forms_are_read(tmp_path: Path) -> None:
@@ -107,20 +108,49 @@ def test_links_of_both_forms_are_read(tmp_path: Path) -> None:
 
 
 def test_each_span_comes_after_its_cause_and_knows_the_record_it_heard(tmp_path: Path) -> None:
-    write(tmp_path / "a.jsonl", *reversed(story()), span("09", "gone", "insights", "lost", 1_005))
+    write(tmp_path / "a.jsonl", *reversed(story()), span("99", "gone", "insights", "lost", 1_005))
     told = rows(looked_at(tmp_path).of(TRACE))
     assert [(row.span.id, row.depth, row.detached) for row in told] == [
         ("01", 0, False),
         ("02", 1, False),
-        ("03", 1, False),
-        ("04", 1, False),
-        ("05", 2, False),
-        ("09", 0, True),
+        ("03", 2, False),
+        ("04", 2, False),
+        ("05", 3, False),
+        ("06", 3, False),
+        ("07", 4, False),
+        ("99", 0, True),
     ]
-    assert [row.last for row in told][1:5] == [(False,), (False,), (True,), (True, True)]
-    assert {row.span.id: row.carrier for row in told if row.carrier} == {"03": "02", "04": "02"}
+    assert [row.last for row in told][2:6] == [(True, False), (True, True), (True, True, False), (True, True, True)]
+    assert {row.span.id: row.carrier for row in told if row.carrier} == {"05": "04", "06": "04"}
     assert {row.topic for row in told if row.carrier} == {"counterpoint.matching.events"}
-    assert [step(row.span) for row in told] == ["request", "publish", "hear", "hear", "task", "request"]
+    steps = ["request", "commit", "database", "publish", "hear", "hear", "task", "request"]
+    assert [step(row.span) for row in told] == steps
+
+
+def test_records_of_an_earlier_release_are_found_by_their_stream(tmp_path: Path) -> None:
+    write(tmp_path / "a.jsonl", *earlier())
+    heard = rows(looked_at(tmp_path).of(TRACE))[-1]
+    assert (heard.carrier, heard.topic, heard.span.links) == (
+        "02",
+        "counterpoint.matching.events",
+        (Link("cd" * 16, None),),
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "attributes", "expected"),
+    [
+        ("consumer", {"messaging.batch.message_count": 3}, "batch"),
+        ("client", {"messaging.batch.message_count": 3}, "batch"),
+        ("client", {"db.namespace": "x"}, "database"),
+        ("client", {}, "call"),
+        ("internal", {"counterpoint.task": "x"}, "task"),
+        ("internal", {}, "work"),
+    ],
+)
+def test_a_span_is_known_by_what_it_says(tmp_path: Path, kind: str, attributes: dict[str, Any], expected: str) -> None:
+    write(tmp_path / "a.jsonl", span("1", None, "x", "y", 1, kind=kind, attributes=attributes))
+    assert step(looked_at(tmp_path).of(TRACE)[0]) == expected
 
 
 def test_circles_and_endless_chains_are_told_once(tmp_path: Path) -> None:
@@ -133,13 +163,13 @@ def test_circles_and_endless_chains_are_told_once(tmp_path: Path) -> None:
 
 
 def test_what_is_not_the_first_of_its_kind_says_why(tmp_path: Path) -> None:
-    said = [{"counterpoint.repeat": True}, {"counterpoint.repeat": "again"}, {"counterpoint.rebuild": True}, {}]
+    said = [{"counterpoint.repeat": True}, {"counterpoint.replay": "republished"}, {"counterpoint.replay": True}, {}]
     write(tmp_path / "a.jsonl", *(span(str(n), None, "x", "y", n, attributes=each) for n, each in enumerate(said)))
-    assert [mark(each) for each in looked_at(tmp_path).of(TRACE)] == ["repeat", "again", "rebuild", None]
+    assert [mark(each) for each in looked_at(tmp_path).of(TRACE)] == ["repeat", "republished", "replay", None]
 
 
 def test_a_program_is_the_one_named_or_that_of_the_stream(tmp_path: Path) -> None:
-    said = [{"counterpoint.program": "pr_b"}, {"kafka.message.key": "pr_c/x/y"}, {"kafka.message.key": "org/x/y"}]
+    said = [{"counterpoint.program": "pr_b"}, {"counterpoint.stream": "pr_c/x/y"}, {"counterpoint.stream": "org/x/y"}]
     write(tmp_path / "a.jsonl", *(span(str(n), None, "x", "y", n, attributes=each) for n, each in enumerate(said)))
     assert [program(each) for each in looked_at(tmp_path).of(TRACE)] == ["pr_b", "pr_c", None]
 

@@ -25,7 +25,7 @@ def folder(tmp_path: Path) -> Path:
     write(
         tmp_path / "spans" / "enrollment.jsonl", span("1", None, "enrollment", "POST /roles", 9, trace=OTHER, **broken)
     )
-    receive = {"kind": "consumer", "attributes": {"messaging.batch.message_count": 1}}
+    receive = {"kind": "consumer", "attributes": {"messaging.batch.message_count": 2}}
     write(tmp_path / "spans" / "insights.jsonl", span("1", None, "insights", "a batch", 8, trace="ef" * 16, **receive))
     return tmp_path / "spans"
 
@@ -73,27 +73,30 @@ def test_it_is_narrowed(run: Run, options: tuple[str, ...], found: list[str]) ->
 
 def test_one_trace_is_a_waterfall(run: Run) -> None:
     head, _, *lines = run("AB").splitlines()
-    assert head == f"trace {TRACE}  5 spans, 3 services, 52 ms, 00:00:01 UTC"
-    assert [line.split()[0] for line in lines] == ["matching", "matching", "insights", "scheduling", "scheduling"]
+    said = f"trace {TRACE}  7 spans, 3 services, 52 ms, 00:00:01 UTC, 1 call of the database not shown (--all)"
+    assert head == said
+    assert [line.split()[0] for line in lines] == [*["matching"] * 3, "insights", "scheduling", "scheduling"]
     texts = (
         "POST /pairs",
-        "├─ publish to matching.events",
+        "└─ commit",
+        "publish PairFormed",
         "├─ hear PairFormed",
         "└─ hear PairFormed",
-        "   └─ task open",
+        "└─ task open",
     )
     assert all(text in line for text, line in zip(texts, lines, strict=True))
     assert [lines[0][-22:].split("ms")[0].strip() + " ms", lines[0][-10:].strip()] == ["+0.0 ms", "20.0 ms"]
     bars = [line.find("█") if "█" in line else next(n for n, c in enumerate(line) if c in "▏▎▍▌▋▊▉") for line in lines]
     assert bars == sorted(bars)
     assert "\x1b" not in "".join(lines)
+    assert "insert journal" in run("AB", "--all") and "not shown" not in run("AB", "--all")
 
 
 def test_spans_are_printed_as_they_are(run: Run) -> None:
     found = json.loads(run(TRACE, "--json"))
-    assert [each["id"] for each in found] == ["01", "02", "03", "04", "05"]
-    assert found[2]["links"] == [{"trace": OTHER, "span": "ba"}]
-    assert found[2]["service"] == "insights"
+    assert [each["id"] for each in found] == ["01", "02", "03", "04", "05", "06", "07"]
+    assert found[4]["links"] == [{"trace": OTHER, "span": "ba"}]
+    assert found[4]["service"] == "insights"
 
 
 def test_what_cannot_be_shown_is_told(run: Run, folder: Path, tmp_path: Path) -> None:
@@ -109,12 +112,12 @@ def test_what_cannot_be_shown_is_told(run: Run, folder: Path, tmp_path: Path) ->
 @pytest.mark.parametrize("width", [40, 64, 80, 120, 300])
 @pytest.mark.parametrize("plain", [False, True])
 def test_no_line_is_wider_than_the_terminal(folder: Path, width: int, plain: bool) -> None:
-    deep = [span(f"d{n}", f"d{n - 1}" if n else "05", "scheduling", "x" * 90, 1_060 + n * 9_000) for n in range(30)]
+    deep = [span(f"d{n}", f"d{n - 1}" if n else "07", "scheduling", "x" * 90, 1_060 + n * 9_000) for n in range(30)]
     write(
         folder / "more.jsonl", *deep, span("r", "gone", "insights", "r", 1_001, attributes={"counterpoint.repeat": 1})
     )
     lines = [line.plain for line in waterfall(read(folder, TRACE), width, plain=plain)]
-    assert len(lines) == 1 + 5 + 31
+    assert len(lines) == 1 + 7 + 31
     assert max(map(len, lines)) <= width
     assert not plain or "".join(lines).isascii()
     assert width < 120 or "[repeat]" in "".join(lines)
@@ -122,7 +125,7 @@ def test_no_line_is_wider_than_the_terminal(folder: Path, width: int, plain: boo
 
 def test_a_failure_a_repeat_and_a_lost_cause_are_named(folder: Path) -> None:
     again = {"attributes": {"counterpoint.repeat": True}, "kind": "consumer"}
-    write(folder / "more.jsonl", span("6", "01", "insights", "process X", 1_003, status="error", **again))
-    write(folder / "more.jsonl", span("7", "gone", "insights", "process Y", 1_004, kind="consumer"))
+    write(folder / "more.jsonl", span("8", "04", "insights", "process X", 1_003, status="error", **again))
+    write(folder / "more.jsonl", span("9", "gone", "insights", "process Y", 1_004, kind="consumer"))
     text = "\n".join(line.plain for line in waterfall(read(folder, TRACE), 140))
     assert "process X [failed] [repeat]" in text and "process Y [cause not recorded]" in text

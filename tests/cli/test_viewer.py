@@ -89,13 +89,15 @@ def test_a_trace_is_told_in_the_order_in_which_it_is_drawn(page: httpx.Client, f
     found = page.get("/api/traces/ABAB").json()
     assert [(row["id"], row["depth"], row["start"], row["took"], row["step"]) for row in found["rows"]] == [
         ("01", 0, 0.0, 20.0, "request"),
-        ("02", 1, 30.0, 2.0, "publish"),
-        ("03", 1, 40.0, 2.0, "hear"),
-        ("04", 1, 42.0, 2.0, "hear"),
-        ("05", 2, 50.0, 2.0, "task"),
+        ("02", 1, 5.0, 10.0, "commit"),
+        ("03", 2, 7.0, 2.0, "database"),
+        ("04", 2, 30.0, 2.0, "publish"),
+        ("05", 3, 40.0, 2.0, "hear"),
+        ("06", 3, 42.0, 2.0, "hear"),
+        ("07", 4, 50.0, 2.0, "task"),
     ]
     assert found["timeline"] == [{"from": 0.0, "to": 52.0, "left": 0.0, "right": 1.0}]
-    assert found["rows"][2]["carrier"] == "02" and found["rows"][2]["topic"] == "counterpoint.matching.events"
+    assert found["rows"][4]["carrier"] == "04" and found["rows"][4]["topic"] == "counterpoint.matching.events"
     assert page.get("/api/traces/ff").json() == {"detail": "No span of trace 'ff' is here"}
     write(folder / "x.jsonl", span("1", None, "x", "y", 1, trace="abac" + "0" * 28))
     assert page.get("/api/traces/aba").status_code == 404

@@ -123,6 +123,7 @@ export class Flow {
       draw("text", { class: "people", x: first.http.x + 8, y: 10 }, "people and systems ask"),
       draw("rect", { class: "kafka", x: 0.5, y: layout.kafka.y, width: layout.width - 1, height: layout.kafka.height, rx: 10 }),
       draw("text", { class: "kafka-name", x: 12, y: layout.kafka.y + 16 }, layout.narrow ? "" : "Kafka"),
+      this.routes.topics.length ? "" : draw("text", { class: "silent", x: layout.width / 2, y: layout.kafka.y + layout.kafka.height / 2 + 4 }, "nothing was said on Kafka"),
       ...[...layout.rails].flatMap(([topic, y]) => this.rail(topic, y, layout)), ...rooms,
       ...[...this.trails.values()].map((trail) => trail.node),
       ...[...this.stations.values()].map((station) => station.node), ...this.facts.map((fact) => fact.node), this.tokens);
@@ -179,7 +180,7 @@ export class Flow {
       const kind = ["station"];
       if (begun.length) kind.push("been");
       if (begun.some((work) => work.to >= at)) kind.push("now");
-      if (begun.some((work) => work.row.status === "error" && work.row.step !== "commit")) kind.push("failed");
+      if (begun.some((work) => work.row.status === "error")) kind.push("failed");
       if (station.pointed) kind.push("pointed");
       station.node.setAttribute("class", kind.join(" "));
       station.times.textContent = begun.length > 1 ? ` ×${begun.length}` : "";

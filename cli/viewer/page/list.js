@@ -10,7 +10,7 @@ const KINDS = {
   batches: { says: "batches", fits: (t) => t.behind_the_scenes },
 };
 
-const VERB = /^(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) +/;
+const VERB = /^(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS|task) +/;
 
 // A route without the program everybody has, and its verb apart.
 export function titled(name) {

@@ -11,6 +11,7 @@ const EVERY_MS = 1000;
 const STACK_EVERY = 3;
 const WIDE = 860;
 const RECENT = 150;
+const MOST_LINKS = 60;
 
 const list = new List();
 const detail = byId("detail");
@@ -137,14 +138,17 @@ function head(trace) {
     trace.facts.length ? el("p", { class: "facts-line" }, "Facts: ", trace.facts.map((fact) => el("span", { class: "chip" }, fact))) : null);
 }
 
+// What else has to do with this trace: where it comes from, what came of it, and the batches it was part of.
 function others(trace) {
-  const found = [...new Map(trace.linked.map((link) => [link.trace, link])).values()];
-  if (!found.length) return [];
-  return [el("section", { class: "card others" }, `${count(found.length, "trace")} with a link to this one`,
-    el("ul", {}, found.slice(0, 60).map((link) => {
-      const known = list.all.get(link.trace);
-      return el("li", {}, el("a", { href: `#/trace/${encodeURIComponent(link.trace)}` }, known ? known.name : link.trace.slice(0, 8)));
-    })))];
+  const out = trace.rows.flatMap((row) => row.links).map((link) => link.trace);
+  const groups = [...new Set([...out, ...trace.linked.map((link) => link.trace)])].filter((id) => id !== trace.id);
+  const [batches, traces] = [[], []];
+  for (const id of groups) (list.all.get(id)?.behind_the_scenes === false ? traces : batches).push(id);
+  const linked = (ids, said) => (ids.length ? el("section", { class: "card others" }, said, el("ul", {}, ids.slice(0, MOST_LINKS).map((id) => {
+    const known = list.all.get(id);
+    return el("li", {}, el("a", { href: `#/trace/${encodeURIComponent(id)}` }, known ? `${known.service} ${known.name}` : id.slice(0, 8)));
+  }))) : null);
+  return [linked(traces, "Linked to"), linked(batches, `Its records went with ${count(batches.length, "batch", "batches")}`)].filter(Boolean);
 }
 
 function stack(told) {

@@ -1,9 +1,12 @@
 // What moves where and when: the spans of a trace as stations that work and as ways between them.
 const LEAD = 0.045;
 const SHORTEST_WAY = 0.016;
+const LONGEST_WAY = 0.06;
 const SHORTEST_WORK = 0.012;
 
-const STATION = { request: "http", publish: "relay", hear: "inbox", batch: "inbox", task: "tasks", database: "journal" };
+const STATION = { request: "http", commit: "journal", publish: "relay", hear: "inbox", task: "tasks" };
+
+const DECIDES = { request: "decide", task: "do" };
 
 // A topic's rail carries what its publishers say; a record of which nobody knows the topic comes from Kafka as such.
 export function routes(trace, scale) {
@@ -20,6 +23,15 @@ export function routes(trace, scale) {
     ...key, service, row, from: Math.min(from, to - SHORTEST_WAY), to,
   });
 
+  const say = (record, fact) => {
+    if (!fact) return;
+    const key = `${record.topic}|${record.service}`;
+    if (!said.has(key)) said.set(key, { topic: record.topic, service: record.service, facts: new Map() });
+    const { facts } = said.get(key);
+    if (!facts.has(fact)) facts.set(fact, new Map());
+    facts.get(fact).set(record.id, begin(record));
+  };
+
   for (const row of trace.rows) {
     const station = STATION[row.step];
     if (station) works.push({ service: row.service, station, row, from: begin(row), to: Math.max(end(row), begin(row) + SHORTEST_WORK) });
@@ -28,27 +40,25 @@ export function routes(trace, scale) {
       const cause = byId.get(row.parent);
       if (cause?.service === row.service && cause.step === "hear") way({ kind: "plan" }, row.service, end(cause), begin(row), row);
     }
-    const commits = (published.get(row.id) || []).filter((each) => each.service === row.service);
-    if (commits.length && (row.step === "request" || row.step === "task")) {
-      const kept = Math.min(end(row), ...commits.map(begin));
-      way({ kind: row.step === "request" ? "decide" : "do" }, row.service, begin(row), kept, row);
-      works.push({ service: row.service, station: "journal", row: { ...row, step: "commit" }, from: kept - SHORTEST_WORK, to: kept + SHORTEST_WORK });
-      for (const each of commits) way({ kind: "relay" }, row.service, Math.max(kept, begin(each) - 0.06), begin(each), each);
+    const sent = (published.get(row.id) || []).filter((each) => each.service === row.service);
+    if (row.step === "commit" && row.attributes["counterpoint.facts"] !== 0) {
+      const cause = byId.get(row.parent);
+      if (DECIDES[cause?.step]) way({ kind: DECIDES[cause.step] }, row.service, begin(cause), begin(row), row);
+      for (const each of sent) way({ kind: "relay" }, row.service, Math.max(Math.min(end(row), begin(each)), begin(each) - LONGEST_WAY), begin(each), each);
+    } else if (sent.length && DECIDES[row.step]) {
+      const kept = Math.min(end(row), ...sent.map(begin));  // spans of releases that did not tell of commits
+      way({ kind: DECIDES[row.step] }, row.service, begin(row), kept, row);
+      works.push({ service: row.service, station: "journal", row: { ...row, id: null, status: "unset" }, from: kept - SHORTEST_WORK, to: kept + SHORTEST_WORK });
+      for (const each of sent) way({ kind: "relay" }, row.service, Math.max(kept, begin(each) - LONGEST_WAY), begin(each), each);
     }
     if (row.step === "publish") way({ kind: "publish", topic: row.topic }, row.service, begin(row), end(row), row);
     if (row.step === "hear") {
       const carrier = byId.get(row.carrier);
       const ready = !carrier ? begin(row) - LEAD : end(carrier) < begin(row) ? end(carrier) : begin(carrier);
       way({ kind: "hear", topic: row.topic, publisher: carrier?.service }, row.service, ready, begin(row), row);
-      const fact = row.attributes["counterpoint.fact"];
-      if (carrier && fact) {
-        const key = `${carrier.topic}|${carrier.service}`;
-        const facts = said.get(key) || { topic: carrier.topic, service: carrier.service, facts: new Map() };
-        const records = facts.facts.get(fact) || new Map();
-        records.set(carrier.id, begin(carrier));
-        said.set(key, { ...facts, facts: facts.facts.set(fact, records) });
-      }
+      if (carrier) say(carrier, row.attributes["counterpoint.fact"]);
     }
+    if (row.step === "publish") say(row, row.attributes["counterpoint.fact"]);
   }
   const topics = [...new Set(trace.rows.map((row) => row.topic).filter(Boolean))];
   return { works, ways, topics, said: [...said.values()] };

@@ -1,6 +1,6 @@
 // The waterfall: a table with one row for each span, below what caused it, on the trace's own time.
 import { el } from "./dom.js";
-import { STEPS, ms, spanName, tone } from "./words.js";
+import { STEPS, count, ms, spanName, tone } from "./words.js";
 
 const DEEPEST = 14;
 const MANY = 6;
@@ -33,6 +33,7 @@ export class Waterfall {
     }, n === 2 ? this.axis : said));
     const section = el("section", { class: "card fall", "aria-label": "Waterfall" },
       el("div", { class: "bar-top" }, el("h3", {}, "Waterfall"),
+        this.database(),
         el("button", { type: "button", class: "quiet", "aria-label": "Zoom in", onclick: zoom(0.5) }, "+"),
         el("button", { type: "button", class: "quiet", "aria-label": "Zoom out", onclick: zoom(2) }, "−"), this.fit),
       el("table", { role: "table" }, el("caption", {}, "The spans of this trace in the order of cause and time. Times in milliseconds since its beginning."),
@@ -47,8 +48,8 @@ export class Waterfall {
     const causes = new Set(this.trace.rows.map((row) => row.parent));
     const alike = new Map();
     for (const row of this.trace.rows) {
-      if (causes.has(row.id) || row.status === "error" || row.mark) continue;
-      const key = [row.parent, row.service, row.step, row.name].join("\n");
+      if (row.step === "database" || causes.has(row.id) || row.status === "error" || row.mark) continue;
+      const key = [row.parent, row.service, row.step, spanName(row)].join("\n");
       alike.set(key, [...(alike.get(key) || []), row]);
     }
     for (const rows of [...alike.values()].filter((each) => each.length > MANY)) {
@@ -62,13 +63,25 @@ export class Waterfall {
     }
   }
 
+  // Calls of the database are many and seldom what one looks for, so they are shown when asked for.
+  database() {
+    const calls = this.trace.rows.filter((row) => row.step === "database" && row.status !== "error");
+    if (!calls.length || calls.length === this.trace.rows.length) return null;
+    const show = (shown) => { for (const row of calls) row.drawn.node.hidden = !shown; };
+    const box = el("input", { type: "checkbox", onchange: () => { show(box.checked); this.place(); } });
+    show(false);
+    return el("label", { class: "calls" }, box, ` ${count(calls.length, "database call")}`);
+  }
+
   row(row, place) {
     const name = spanName(row);
     const notes = [
       row.status === "error" ? el("span", { class: "badge error" }, "failed") : null,
       row.mark ? el("span", { class: "badge" }, row.mark) : null,
+      row.attributes["counterpoint.late"] ? el("span", { class: "badge", title: "Waited for its time; a trace of its own, linked to where it comes from" }, "later") : null,
+      row.attributes["counterpoint.attempt"] ? el("span", { class: "badge" }, `attempt ${row.attributes["counterpoint.attempt"]}`) : null,
       row.detached && row.step !== "request" ? el("span", { class: "badge", title: "What caused this was not recorded here" }, "cause elsewhere") : null,
-      row.links.length ? el("span", { class: "badge linked", title: "Linked to other traces" }, `↗ ${row.links.length}`) : null,
+      row.links.length && row.step !== "hear" ? el("span", { class: "badge linked", title: "Linked to other traces" }, `↗ ${row.links.length}`) : null,
     ];
     const button = el("button", {
       type: "button", "aria-expanded": "false", tabindex: place ? -1 : 0, "data-span": row.id,
@@ -140,7 +153,7 @@ export class Waterfall {
     const opened = !this.open.has(id);
     if (only && !opened) return;
     row.drawn.button.setAttribute("aria-expanded", String(opened));
-    if (opened) { this.open.add(id); row.drawn.node.after(this.about(row)); }
+    if (opened) { row.drawn.node.hidden = false; this.open.add(id); row.drawn.node.after(this.about(row)); }
     else { this.open.delete(id); row.drawn.node.nextElementSibling.remove(); }
   }
 

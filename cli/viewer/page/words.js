@@ -23,6 +23,7 @@ export const shortRoute = (route) => route.replace(/\/programs\/\{program\}(?=\/
 
 export const STEPS = {
   request: "request over HTTP",
+  commit: "kept in the journal",
   publish: "published by the relay",
   hear: "heard by the inbox",
   batch: "batch of records",
@@ -34,8 +35,8 @@ export const STEPS = {
 
 export const spanName = (row) => {
   const fact = row.attributes["counterpoint.fact"];
+  if ((row.step === "publish" || row.step === "hear") && fact) return `${row.step} ${fact}`;
   if (row.step === "publish" && row.topic) return `publish to ${topicName(row.topic)}`;
-  if (row.step === "hear" && fact) return `hear ${fact}`;
   return shortRoute(row.name);
 };
 
@@ -45,7 +46,8 @@ export const sentence = (row) => {
   const fact = row.attributes["counterpoint.fact"] || "a fact";
   switch (row.step) {
     case "request": return `${row.service} is asked: ${shortRoute(row.name)}`;
-    case "publish": return `${row.service}’s relay publishes on ${where}`;
+    case "commit": return `${row.service} keeps what it decided in its journal`;
+    case "publish": return `${row.service}’s relay publishes ${fact} on ${where}`;
     case "hear": return `${row.service} hears ${fact} from ${where}`;
     case "task": return `${row.service} does its ${row.name}`;
     default: return `${row.service}: ${row.name}`;
