@@ -19,6 +19,7 @@ const still = matchMedia("(prefers-reduced-motion: reduce)");
 let cursor = "";
 let open = null;
 let round = 0;
+let empty = true;
 
 async function ask(path) {
   const answer = await fetch(path, { headers: { accept: "application/json" } });
@@ -56,7 +57,7 @@ async function arrived(traces, again, first) {
     if (newest && newest.id !== wanted()) { location.hash = `#/trace/${newest.id}`; return; }
   }
   if (open && traces.some((trace) => trace.id === open.trace.id)) await load(open.trace.id, true);
-  else if (!wanted() && (again || !detail.firstChild)) start();
+  else if (!wanted() && (again || empty)) start();
 }
 
 // Where no trace is asked for: the last one that went through most services, or what to do.
@@ -64,7 +65,8 @@ function start() {
   list.select(null);
   close();
   document.body.dataset.view = "list";
-  if (!list.all.size) { detail.replaceChildren(nothing()); return; }
+  empty = !list.all.size;
+  if (empty) { detail.replaceChildren(nothing()); return; }
   const best = list.travelled().slice(0, RECENT).sort((a, b) => b.services.length - a.services.length || b.facts.length - a.facts.length || b.start - a.start)[0];
   if (best && innerWidth > WIDE) location.replace(`#/trace/${best.id}`);
   else detail.replaceChildren(el("div", { class: "empty" }, el("h2", {}, "Choose a trace"), el("p", {}, "A trace is all that one command set off, in every service it reached.")));
