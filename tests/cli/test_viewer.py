@@ -33,6 +33,7 @@ def page(folder: Path) -> Iterator[httpx.Client]:
         yield http
 
 
+@pytest.mark.guarantee("running")
 def test_every_answer_says_what_a_browser_may_do_with_it(page: httpx.Client) -> None:
     for path in ("/", "/api/traces", f"/api/traces/{TRACE}", "/api/stack", "/nothing", *(f"/{f.name}" for f in FILES)):
         answer = page.get(path)
@@ -43,6 +44,7 @@ def test_every_answer_says_what_a_browser_may_do_with_it(page: httpx.Client) -> 
     assert "unsafe" not in HEADERS["content-security-policy"]
 
 
+@pytest.mark.guarantee("running")
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "", "192.168.0.7"])
 def test_a_name_of_somebody_else_that_leads_here_is_refused(page: httpx.Client, host: str) -> None:
     for path in ("/", "/api/traces", f"/api/traces/{TRACE}"):
@@ -57,6 +59,7 @@ def test_it_only_answers(page: httpx.Client, method: str) -> None:
     assert {page.request(method, path).status_code for path in ("/", "/api/traces", f"/api/traces/{TRACE}")} == {405}
 
 
+@pytest.mark.guarantee("running")
 def test_it_listens_on_loopback_only(page: httpx.Client) -> None:
     port = page.base_url.port or 0
     listening = [line.split()[1:4] for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]

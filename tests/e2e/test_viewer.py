@@ -183,6 +183,7 @@ def _is_live(page: Page, told: StackFile) -> None:
 HARM = '"><img src=x onerror="window.harmed=1"><script>window.harmed=1</script>'
 
 
+@pytest.mark.guarantee("running")
 def test_what_spans_say_is_only_ever_text(chromium: Chrome, tmp_path: Path) -> None:
     harm = {"counterpoint.fact": HARM, HARM: HARM, "messaging.destination.name": HARM, "counterpoint.program": HARM}
     harmful: dict[str, Any] = {
