@@ -82,7 +82,7 @@ def demo(
         else:
             ending.show(told, shown)
         if stack is not None and stay:
-            out.print(f"\nEverything stays up, and {page} shows how events travel. Ctrl-C ends it.")
+            out.print(f"\nSee how events travel: {page}\nEverything stays up. Ctrl-C ends it.")
             wait(stack)
 
 

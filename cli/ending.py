@@ -115,4 +115,4 @@ def _next(told: StackFile, program: str) -> None:
             f'   curl -H "Authorization: Bearer $(.venv/bin/counterpoint token --as {role})" {url}', soft_wrap=True
         )
     out.print("   .venv/bin/counterpoint events tail --from-beginning --type PairFormed --no-follow")
-    out.print("   .venv/bin/counterpoint ui      how each command travelled, in a browser; here: counterpoint trace")
+    out.print("   .venv/bin/counterpoint ui      how each command travelled, in a browser")
