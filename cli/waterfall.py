@@ -94,7 +94,7 @@ def notes(row: Row) -> list[str]:
 
 
 def _text(row: Row, plain: bool) -> str:
-    through, last, more, blank = ("|  ", "`- ", "|- ", "   ") if plain else ("│  ", "└─ ", "├─ ", "   ")
+    through, last, more, blank = ("| ", "`-", "|-", "  ") if plain else ("│ ", "└ ", "├ ", "  ")
     above = "".join(blank if ended else through for ended in row.last[:-1])
     guide = above + (last if row.last[-1] else more) if row.last else ""
     marks = [note for note in notes(row) if not note.endswith(("link", "links")) or step(row.span) != "hear"]

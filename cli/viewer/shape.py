@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from cli.viewer.spans import Span
-from cli.viewer.summary import TOPIC, mark, step, stream
+from cli.viewer.summary import TOPIC, mark, step
 
 FOLDED_SHARE = 0.25
 FOLDED_NS = 250_000_000
@@ -59,7 +59,6 @@ def rows(spans: Sequence[Span]) -> list[Row]:
     below: dict[str | None, list[Span]] = defaultdict(list)
     for span in known.values():
         below[span.parent if span.parent in known else None].append(span)
-    carriers = _carriers(known)
     made: dict[str, Row] = {}
 
     def tell(first: Span) -> None:
@@ -69,7 +68,8 @@ def rows(spans: Sequence[Span]) -> list[Row]:
             span, last = waiting.pop()
             if span.id in made:
                 continue
-            carrier = carriers.get(span.id)
+            cause = known.get(span.parent or "")
+            carrier = cause if cause and step(cause) == "publish" else None
             topic = span.attributes.get(TOPIC) or (carrier.attributes.get(TOPIC) if carrier else None)
             detached = not last and span.parent is not None
             made[span.id] = Row(span, last, detached, carrier.id if carrier else None, str(topic) if topic else None)
@@ -80,26 +80,6 @@ def rows(spans: Sequence[Span]) -> list[Row]:
         if root.id not in made:
             tell(root)
     return list(made.values())
-
-
-def _carriers(known: dict[str, Span]) -> dict[str, Span]:
-    """For each span that heard a record, the one that published it: its parent, or a sibling on that stream."""
-    published: dict[tuple[str | None, str | None], Span] = {}
-    topics: dict[tuple[str | None, str | None], Span] = {}
-    for span in known.values():
-        if step(span) == "publish":
-            published.setdefault((span.parent, stream(span)), span)
-            topics.setdefault((span.parent, span.attributes.get(TOPIC)), span)
-    found: dict[str, Span] = {}
-    for span in known.values():
-        if step(span) == "hear":
-            parent = known.get(span.parent or "")
-            by_stream = published.get((span.parent, stream(span)))
-            by_topic = topics.get((span.parent, span.attributes.get(TOPIC)))
-            carrier = parent if parent and step(parent) == "publish" else by_stream or by_topic
-            if carrier:
-                found[span.id] = carrier
-    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,10 @@ SPANS_FILE = re.compile(r".+\.jsonl(\.\d+)?")
 
 
 class Link(NamedTuple):
-    """Another span that has to do with this one; its own id is not always known."""
+    """Another span that has to do with this one."""
 
     trace: str
-    span: str | None
+    span: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,7 @@ def _parsed(line: bytes) -> Iterator[Span]:
             trace=str(d["trace"]),
             id=str(d["span"]),
             parent=d.get("parent"),
-            links=tuple(_link(each) for each in d.get("links", ())),
+            links=tuple(Link(str(link["trace"]), str(link["span"])) for link in d["links"]),
             service=str(d.get("service") or "unknown").removeprefix("counterpoint-"),
             role=d.get("role"),
             name=str(d["name"]),
@@ -189,8 +189,3 @@ def _parsed(line: bytes) -> Iterator[Span]:
         )
     except (ValueError, KeyError, TypeError):
         return
-
-
-def _link(link: Any) -> Link:
-    """A link names trace and span; in files of earlier releases it is the id of a trace."""
-    return Link(link, None) if isinstance(link, str) else Link(str(link["trace"]), link.get("span"))

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cli.viewer.spans import Span
 
-STREAM = ("kafka.message.key", "messaging.kafka.message.key", "counterpoint.stream")
-"""Attributes that name a stream, whose first part is its scope."""
 PROGRAM = "counterpoint.program"
 FACT = "counterpoint.fact"
 TOPIC = "messaging.destination.name"
@@ -44,19 +42,6 @@ def mark(span: Span) -> str | None:
     return None
 
 
-def stream(span: Span) -> str | None:
-    """The stream a span is about; None where it does not say."""
-    return next((str(span.attributes[name]) for name in STREAM if span.attributes.get(name)), None)
-
-
-def program(span: Span) -> str | None:
-    """The program a span belongs to: the one it names, or that of its stream; None outside of programs."""
-    if named := span.attributes.get(PROGRAM):
-        return str(named)
-    scope = (stream(span) or "").partition("/")[0]
-    return scope if scope.startswith("pr_") else None
-
-
 @dataclass(slots=True)
 class Summary:
     """One trace in short, as far as its spans have arrived. Times as in a span."""
@@ -87,7 +72,7 @@ class Summary:
         self.errors += span.status == "error"
         self.marked += mark(span) is not None
         self.behind_the_scenes &= step(span) in ("batch", "database", "work")
-        self.program = self.program or program(span)
+        self.program = self.program or span.attributes.get(PROGRAM)
         for known, new in ((self.services, span.service), (self.facts, span.attributes.get(FACT))):
             if new and new not in known:
                 known.append(str(new))

@@ -32,7 +32,7 @@ def span(id: str, parent: str | None, service: str, name: str, start_ms: float, 
 def story(trace: str = TRACE, at_ms: float = 1_000, **request: Any) -> list[dict[str, Any]]:
     """A command of matching whose fact insights and scheduling hear; scheduling has a task, which says another fact."""
     about = {"messaging.destination.name": "counterpoint.matching.events", "kafka.message.key": STREAM}
-    about["counterpoint.fact"] = "PairFormed"
+    about |= {"counterpoint.fact": "PairFormed", "counterpoint.program": "pr_a"}
     batch = [{"trace": "cd" * 16, "span": "ba"}]
     process = {"kind": "consumer", "attributes": about, "links": batch}
     task = {"kind": "internal", "attributes": {"counterpoint.task": "open"}}
@@ -48,18 +48,6 @@ def story(trace: str = TRACE, at_ms: float = 1_000, **request: Any) -> list[dict
         span("07", "06", "scheduling", "task open", at_ms + 50, **task),
     ]
     return [{**each, "trace": trace} for each in spans]
-
-
-def earlier() -> list[dict[str, Any]]:
-    """The same as an earlier release told it: without commits, with records heard below the command itself."""
-    stream = {"messaging.kafka.message.key": STREAM}
-    topic = {"messaging.destination.name": "counterpoint.matching.events", **stream}
-    heard = {"counterpoint.fact": "PairFormed", **stream}
-    return [
-        span("01", None, "matching", "POST /programs/{program}/pairs", 1_000, took_ms=20),
-        span("02", "01", "matching", "send counterpoint.matching.events", 1_030, kind="producer", attributes=topic),
-        span("03", "01", "insights", "process PairFormed", 1_040, kind="consumer", attributes=heard, links=["cd" * 16]),
-    ]
 
 
 def write(file: Path, *spans: Mapping[str, Any], rest: str = "") -> None:

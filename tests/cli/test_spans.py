@@ -8,9 +8,9 @@ import pytest
 
 from cli.viewer import spans as reading
 from cli.viewer.shape import Scale, rows
-from cli.viewer.spans import Link, Spans, read
-from cli.viewer.summary import mark, program, step
-from tests.cli.spanfiles import TRACE, earlier, span, story, write
+from cli.viewer.spans import Spans, read
+from cli.viewer.summary import mark, step
+from tests.cli.spanfiles import TRACE, span, story, write
 
 
 def looked_at(folder: Path) -> Spans:
@@ -102,11 +102,6 @@ def test_what_a_trace_is_in_short(tmp_path: Path) -> None:
 BATCH = {"kind": "consumer", "attributes": {"messaging.batch.message_count": 2}}
 
 
-def test_links_of_both_forms_are_read(tmp_path: Path) -> None:
-    write(tmp_path / "a.jsonl", span("1", None, "x", "y", 1, links=["ef" * 16, {"trace": "cd" * 16, "span": "2"}]))
-    assert looked_at(tmp_path).of(TRACE)[0].links == (Link("ef" * 16, None), Link("cd" * 16, "2"))
-
-
 def test_each_span_comes_after_its_cause_and_knows_the_record_it_heard(tmp_path: Path) -> None:
     write(tmp_path / "a.jsonl", *reversed(story()), span("99", "gone", "insights", "lost", 1_005))
     told = rows(looked_at(tmp_path).of(TRACE))
@@ -125,16 +120,6 @@ def test_each_span_comes_after_its_cause_and_knows_the_record_it_heard(tmp_path:
     assert {row.topic for row in told if row.carrier} == {"counterpoint.matching.events"}
     steps = ["request", "commit", "database", "publish", "hear", "hear", "task", "request"]
     assert [step(row.span) for row in told] == steps
-
-
-def test_records_of_an_earlier_release_are_found_by_their_stream(tmp_path: Path) -> None:
-    write(tmp_path / "a.jsonl", *earlier())
-    heard = rows(looked_at(tmp_path).of(TRACE))[-1]
-    assert (heard.carrier, heard.topic, heard.span.links) == (
-        "02",
-        "counterpoint.matching.events",
-        (Link("cd" * 16, None),),
-    )
 
 
 @pytest.mark.parametrize(
@@ -166,12 +151,6 @@ def test_what_is_not_the_first_of_its_kind_says_why(tmp_path: Path) -> None:
     said = [{"counterpoint.repeat": True}, {"counterpoint.replay": "republished"}, {"counterpoint.replay": True}, {}]
     write(tmp_path / "a.jsonl", *(span(str(n), None, "x", "y", n, attributes=each) for n, each in enumerate(said)))
     assert [mark(each) for each in looked_at(tmp_path).of(TRACE)] == ["repeat", "republished", "replay", None]
-
-
-def test_a_program_is_the_one_named_or_that_of_the_stream(tmp_path: Path) -> None:
-    said = [{"counterpoint.program": "pr_b"}, {"counterpoint.stream": "pr_c/x/y"}, {"counterpoint.stream": "org/x/y"}]
-    write(tmp_path / "a.jsonl", *(span(str(n), None, "x", "y", n, attributes=each) for n, each in enumerate(said)))
-    assert [program(each) for each in looked_at(tmp_path).of(TRACE)] == ["pr_b", "pr_c", None]
 
 
 def test_long_waiting_is_folded_and_order_is_kept(tmp_path: Path) -> None:

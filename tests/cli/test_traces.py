@@ -78,11 +78,11 @@ def test_one_trace_is_a_waterfall(run: Run) -> None:
     assert [line.split()[0] for line in lines] == [*["matching"] * 3, "insights", "scheduling", "scheduling"]
     texts = (
         "POST /pairs",
-        "└─ commit",
+        "└ commit",
         "publish PairFormed",
-        "├─ hear PairFormed",
-        "└─ hear PairFormed",
-        "└─ task open",
+        "├ hear PairFormed",
+        "└ hear PairFormed",
+        "└ task open",
     )
     assert all(text in line for text, line in zip(texts, lines, strict=True))
     assert [lines[0][-22:].split("ms")[0].strip() + " ms", lines[0][-10:].strip()] == ["+0.0 ms", "20.0 ms"]

@@ -118,7 +118,7 @@ def test_a_command_is_seen_on_its_way_through_all_four_services(
         page.choose(ending.trace)
 
         assert set(page.texts("tr.row td.c-service")) == SERVICES
-        assert {"hear PairReleased", "task let go"} <= set(page.texts("tr.row .label"))
+        assert {"commit", "hear PairReleased", "task let go"} <= set(page.texts("tr.row .label"))
         ask = "return [...document.querySelectorAll('tr.row:not([hidden]) .bar')]"
         bars = page.chrome.execute_script(f"{ask}.map(bar => bar.getBoundingClientRect().left)")
         assert bars[0] == min(bars) and max(bars) > bars[0] + 100

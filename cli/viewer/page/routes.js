@@ -40,23 +40,16 @@ export function routes(trace, scale) {
       const cause = byId.get(row.parent);
       if (cause?.service === row.service && cause.step === "hear") way({ kind: "plan" }, row.service, end(cause), begin(row), row);
     }
-    const sent = (published.get(row.id) || []).filter((each) => each.service === row.service);
     if (row.step === "commit" && row.attributes["counterpoint.facts"] !== 0) {
       const cause = byId.get(row.parent);
       if (DECIDES[cause?.step]) way({ kind: DECIDES[cause.step] }, row.service, begin(cause), begin(row), row);
-      for (const each of sent) way({ kind: "relay" }, row.service, Math.max(Math.min(end(row), begin(each)), begin(each) - LONGEST_WAY), begin(each), each);
-    } else if (sent.length && DECIDES[row.step]) {
-      const kept = Math.min(end(row), ...sent.map(begin));  // spans of releases that did not tell of commits
-      way({ kind: DECIDES[row.step] }, row.service, begin(row), kept, row);
-      works.push({ service: row.service, station: "journal", row: { ...row, id: null, status: "unset" }, from: kept - SHORTEST_WORK, to: kept + SHORTEST_WORK });
-      for (const each of sent) way({ kind: "relay" }, row.service, Math.max(kept, begin(each) - LONGEST_WAY), begin(each), each);
+      for (const each of published.get(row.id) || []) way({ kind: "relay" }, row.service, Math.max(Math.min(end(row), begin(each)), begin(each) - LONGEST_WAY), begin(each), each);
     }
     if (row.step === "publish") way({ kind: "publish", topic: row.topic }, row.service, begin(row), end(row), row);
     if (row.step === "hear") {
       const carrier = byId.get(row.carrier);
       const ready = !carrier ? begin(row) - LEAD : end(carrier) < begin(row) ? end(carrier) : begin(carrier);
       way({ kind: "hear", topic: row.topic, publisher: carrier?.service }, row.service, ready, begin(row), row);
-      if (carrier) say(carrier, row.attributes["counterpoint.fact"]);
     }
     if (row.step === "publish") say(row, row.attributes["counterpoint.fact"]);
   }
