@@ -65,13 +65,15 @@ def binary() -> Path:
 class Mongod:
     """One mongod on `data`; the same directory may be started again, on any port.
 
-    `key` is what the members of a larger set know each other by; by default it makes one of its own.
+    `key` is what the members of a larger set know each other by; by default it makes one of its own. `more` are options
+    of mongod.
     """
 
-    def __init__(self, data: Path, log: Path, port: int, key: str | None = None) -> None:
+    def __init__(self, data: Path, log: Path, port: int, key: str | None = None, more: Sequence[str] = ()) -> None:
         self._data = data
         self._log = log
         self._key = key
+        self._more = more
         self.port = port
         self.child: Child | None = None
         self._made = data / "made"  # written last: without it the directory is half made and is begun again
@@ -85,7 +87,7 @@ class Mongod:
             write_private(self._data / "keyfile", self._key or new_key())
             write_private(self._data / "root", secrets.token_urlsafe(24))
         command = [str(program), f"--dbpath={self._data / 'db'}", f"--port={self.port}"]
-        command += [f"--keyFile={self._data / 'keyfile'}", *_OPTIONS]
+        command += [f"--keyFile={self._data / 'keyfile'}", *_OPTIONS, *self._more]
         self.child = Child("mongod", command, self._log)
 
     def wait_listening(self, seconds: float = 30) -> Child:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pymongo
@@ -18,6 +19,7 @@ from pymongo import ASCENDING, AsyncMongoClient, IndexModel, ReadPreference
 from pymongo.errors import ConnectionFailure, DocumentTooLarge, DuplicateKeyError, OperationFailure, PyMongoError
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 from pymongo.read_concern import ReadConcern
+from pymongo.uri_parser import parse_uri
 from pymongo.write_concern import WriteConcern
 
 from chassis.running import spans
@@ -155,7 +157,8 @@ class Spans(CommandListener):
 class Database:
     """One service's database; all writes are at majority. `gate` bounds concurrent commands, first come first.
 
-    `client` is the class of a client to use instead of the driver's; it answers as Motor's does.
+    With `ca`, a file of authorities, everything goes over TLS. `client` is the class of a client to use instead of the
+    driver's; it answers as Motor's does.
     """
 
     def __init__(
@@ -165,6 +168,7 @@ class Database:
         *,
         driver: str = "motor",
         concurrency: int = 16,
+        ca: Path | None = None,
         client: Callable[..., Any] | None = None,
     ) -> None:
         self.round_trips = RoundTrips()
@@ -179,6 +183,7 @@ class Database:
             serverSelectionTimeoutMS=5000,
             connectTimeoutMS=5000,
             appname=_APP + secrets.token_hex(8),
+            **({"tls": True, "tlsCAFile": str(ca)} if ca else {}),
         )
         self._db: Any = self.client.get_database(
             name, codec_options=_CODEC, write_concern=MAJORITY, read_preference=ReadPreference.PRIMARY
@@ -244,6 +249,21 @@ class Database:
         excess = {name: sorted(actions - set(rights.get(name, ()))) for name, actions in has.items()}
         if away := [self._privilege(name, actions) for name, actions in sorted(excess.items()) if actions]:
             await self._db.command("revokePrivilegesFromRole", role, privileges=away)
+
+    async def let_in(self, address: str, role: str) -> None:
+        """Make the user whom an address names, with the password there, and that role alone; again changes both.
+
+        Raises ValueError for an address that has no user of this database.
+        """
+        said = parse_uri(address, validate=False, warn=False)
+        if not said["username"] or said["options"].get("authSource", said["database"]) != self._db.name:
+            raise ValueError(f"its user must be one of {self._db.name}: …/{self._db.name}?authSource={self._db.name}")
+        if not (await self._db.command("rolesInfo", role))["roles"]:
+            await self._db.command("createRole", role, privileges=[], roles=[])
+        known = (await self._db.command("usersInfo", said["username"]))["users"]
+        command = "updateUser" if known else "createUser"
+        granted = [{"role": role, "db": self._db.name}]
+        await self._db.command(command, said["username"], pwd=said["password"], roles=granted)
 
     def _privilege(self, collection: str, actions: Iterable[str]) -> Document:
         return {"resource": {"db": self._db.name, "collection": collection}, "actions": list(actions)}

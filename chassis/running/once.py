@@ -13,6 +13,7 @@ from chassis.distributing.auditing import Audit
 from chassis.distributing.healing import Healed
 from chassis.distributing.topics import WrongTopic
 from chassis.receiving.consumer import KafkaError
+from chassis.running import rights
 from chassis.running.mongo import PyMongoError, Unprepared, in_short
 from chassis.running.settings import Role, Settings
 
@@ -53,6 +54,22 @@ async def _prepare(runtime: Runtime) -> int:
     return DONE
 
 
+async def _users(runtime: Runtime) -> int:
+    """Make the three users of the service's database, as one who may: each with name and password of its address."""
+    folder = runtime.settings.users
+    if folder is None:
+        sys.stderr.write("set COUNTERPOINT_USERS: the folder with the addresses, one file for each user\n")
+        return USAGE
+    for name, role in rights.USERS.items():
+        try:
+            await runtime.database.let_in((folder / name).read_text().strip(), role)
+        except ValueError as error:
+            sys.stderr.write(f"{name}: {error}\n")
+            return USAGE
+        sys.stdout.write(f"{name}: role {role}\n")
+    return DONE
+
+
 async def _topics(runtime: Runtime) -> int:
     """Create the service's topics that are missing, change none, and say which are not as they must be."""
     for topic in await runtime.make_topics():
@@ -86,6 +103,7 @@ def _told(runtime: Runtime, healed: Healed) -> int:
 
 
 _KNOWN: dict[str, Callable[[Runtime], Awaitable[int]]] = {
+    "--users": _users,
     "--prepare": _prepare,
     "--topics": _topics,
     "--audit": _audit,

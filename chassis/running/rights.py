@@ -15,6 +15,9 @@ DECIDER = "decider"
 RELAY = "relay"
 """The database role of the part that publishes."""
 
+USERS = {"decider": DECIDER, "relay": RELAY, "prepare": "dbOwner"}
+"""The users of a service's database, and the role of each."""
+
 _LOOK = ("find", "listIndexes")
 _APPEND = (*_LOOK, "insert")
 _MARK = (*_LOOK, "update")

@@ -104,6 +104,7 @@ class Runtime:
             self.settings.mongo_database or f"counterpoint_{self.service.name}",
             driver=self.settings.mongo_driver,
             concurrency=self.settings.command_concurrency,
+            ca=self.settings.mongo_ca_file,
         )
 
     def inbox_of(self, version: int, follows: int | None = None) -> Inbox:

@@ -98,6 +98,8 @@ class Settings(Process):
     mongo_uri_file: Path | None = None
     relay_mongo_uri: str = ""
     relay_mongo_uri_file: Path | None = None
+    mongo_ca_file: Path | None = None
+    users: Path | None = None
     mongo_database: str | None = None
     mongo_driver: Literal["motor", "pymongo"] = "motor"
     founders: Annotated[frozenset[str], NoDecode] = frozenset()

@@ -33,6 +33,7 @@ OUT = {
     "worker": SERVING,
     "solver": SERVING,
     "prepare": SERVING,
+    "users": NAMES | DATABASE,
     "balancer": NAMES | {("sampler", "TCP 4317")},
     "sampler": NAMES | {("observability/tempo", "TCP 4318")},
 }
@@ -52,8 +53,10 @@ READS = {
     "solver": {"decider", "keys", "kafka"},
     "relay": {"relay", "kafka"},
     "prepare": {"prepare", "kafka"},
+    "users": {"decider", "relay", "prepare"},
 }
-"""Which of a service's secrets each of its parts can read: no pod holds two users of the database."""
+"""Which of a service's secrets each of its parts can read: only who makes the users of a database holds two of them."""
+SHARED = {"users": {"mongodb-admin"}}
 CLEAN_STOP = 15
 """Seconds that docs/operating.md promises a stop takes at most."""
 assert Settings.model_fields["stop_seconds"].default + FLUSH_SECONDS < CLEAN_STOP
@@ -86,7 +89,8 @@ def _rights(workload: Object, objects: list[Object]) -> Iterator[str]:
     if {"hostNetwork", "hostPID", "hostIPC", "initContainers"} & spec.keys():
         yield "shares something with its node, or starts what nobody looked at"
     service = labels(workload)["app.kubernetes.io/name"]
-    if secrets(workload) != {f"{service}-{name}" for name in READS.get(part(workload), ())}:
+    own = {f"{service}-{name}" for name in READS.get(part(workload), ())}
+    if secrets(workload) != own | SHARED.get(part(workload), set()):
         yield f"reads the secrets {sorted(secrets(workload))}"
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import os
 import re
+import tempfile
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from chassis.running.runtime import Runtime
 from chassis.running.settings import Role, Settings
 from local.topics import SERVICES
 from tests.deploy import policy
+from tests.deploy.guarded import certificates
 from tests.deploy.manifests import (
     OVERLAYS,
     VERSIONS,
@@ -70,11 +73,19 @@ async def test_every_process_starts_with_the_settings_and_files_it_is_given(
         assert (settings.environment, settings.http_host) == ("production", "0.0.0.0"), title(workload)  # noqa: S104
         service = import_module(f"services.{given['SERVICE']}.service").SERVICE
         runtime = Runtime(service, settings)
-        assert settings.kafka.user == f"counterpoint-{service.name}", title(workload)
+        user = None if policy.part(workload) == "users" else f"counterpoint-{service.name}"
+        assert settings.kafka.user == user, title(workload)
+        assert (settings.mongo_ca_file is None) == (overlay != "prod"), title(workload)
         assert (settings.member is None) == (workload["kind"] != "StatefulSet"), title(workload)
         if settings.role is not Role.relay and workload["kind"] != "Job":
             assert runtime.tokens and runtime.contents, title(workload)
         await runtime.database.close()
+
+
+@cache
+def _authority() -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        return certificates(Path(folder))[0].read_text()
 
 
 def _mounted(workload: Object, value: str, root: Path) -> str:
@@ -85,7 +96,9 @@ def _mounted(workload: Object, value: str, root: Path) -> str:
         return value
     if place in mounts:
         (root / place[1:]).mkdir(parents=True, exist_ok=True)
-        text = "mongodb://127.0.0.1:1/" if file == "mongo-uri" else base64.b64encode(b"k" * 32).decode()
+        text = {"mongo-uri": "mongodb://127.0.0.1:1/", "ca.crt": _authority()}.get(
+            file, base64.b64encode(b"k" * 32).decode()
+        )
         (root / value[1:]).write_text(text)
     return str(root / value[1:])
 
@@ -128,6 +141,14 @@ def _put(
     return change
 
 
+def _forget(variable: str) -> Callable[[list[Object]], None]:
+    def change(objects: list[Object]) -> None:
+        inside = pod(named(objects, "Deployment", "matching-api"))["containers"][0]
+        inside["env"] = [each for each in inside["env"] if each["name"] != variable]
+
+    return change
+
+
 def _without(kind: str, name: str) -> Callable[[list[Object]], None]:
     return lambda objects: objects.remove(named(objects, kind, name))
 
@@ -158,9 +179,7 @@ MISTAKES = {
     ),
     "a setting that there is not": (_put("COUNTERPOINT_ROLL", *_IN, "env", 1, "name"), "'roll'"),
     "telemetry to anywhere": (_put([{}], "egress", kind="NetworkPolicy", name="collector"), "('anywhere', 'any port')"),
-    "a pod that does not say where it runs": (
-        lambda objects: pod(named(objects, "Deployment", "matching-api"))["containers"][0]["env"].pop(), "runs at",
-    ),
+    "a pod that does not say where it runs": (_forget("OTEL_RESOURCE_ATTRIBUTES"), "runs at"),
     "no limit of memory": (_drop("containers", 0, "resources", "limits"), "may take a node's memory"),
     "a pod killed in the middle": (_put(9, "template", "spec", "terminationGracePeriodSeconds"), "is killed before"),
     "no disruption budget": (_without("PodDisruptionBudget", "matching-worker"), "disruption budget"),
