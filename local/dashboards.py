@@ -219,6 +219,8 @@ def _tasks(where: str) -> list[Any]:
         _graph("Longest of them", "How long it has been running.",
                (f"max by (counterpoint_task) (counterpoint_tasks_running_age_seconds{where})", "{{counterpoint_task}}"),
                unit="s", line=1800),
+        _graph("Its steps", "How many the longest has done: while they become more, it does not hang.",
+               (f"max by (counterpoint_task) (counterpoint_tasks_running_done{where})", "{{counterpoint_task}}")),
         _graph("Tries", "By what came of them, per second.",
                (f"sum by (counterpoint_outcome) (rate({task}_count{where}[$__rate_interval]))",
                 "{{counterpoint_outcome}}"), unit="ops", stacked=True),

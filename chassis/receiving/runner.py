@@ -43,6 +43,15 @@ _log = logging.getLogger("counterpoint.tasks")
 
 
 @dataclass
+class Doing:
+    """A task in hand: its name, since when, and how many steps it says it has done."""
+
+    task: str
+    since: datetime
+    done: int = 0
+
+
+@dataclass
 class _Work:
     """What one row's task may use."""
 
@@ -78,6 +87,10 @@ class _Work:
     def now(self) -> datetime:
         return self.runtime.clock.now()
 
+    def tell(self, done: int) -> None:
+        if doing := self.runtime.runner.doing.get(self.row["_id"]):
+            doing.done = done
+
     async def read(self, aggregate: Aggregate[S], stream: str) -> tuple[S, int]:
         return await self.runtime.commands.read(aggregate, stream)
 
@@ -106,7 +119,7 @@ class Runner:
         self._owner = secrets.token_hex(8)
         self._woken = asyncio.Event()
         self._jobs: dict[str, asyncio.Task[None]] = {}
-        self.doing: dict[str, tuple[str, datetime]] = {}
+        self.doing: dict[str, Doing] = {}
         self._skew = timedelta(0)
         self._skew_at = -_CLOCK_CHECK
         self._finishing = False
@@ -205,7 +218,7 @@ class Runner:
         if not await self._claim(row):
             return False
         span, outcome, began = _span(row), "done", time.monotonic()
-        self.doing[row["_id"]] = (row["task"], self._runtime.clock.now())
+        self.doing[row["_id"]] = Doing(row["task"], self._runtime.clock.now())
         try:
             async with self._leasing(row):
                 with spans.entered(span, NotYet, NewerVersion):

@@ -72,6 +72,10 @@ class Work(Protocol):
 
     def now(self) -> datetime: ...
 
+    def tell(self, done: int) -> None:
+        """How far it is, in steps of its own, for the figures: a task whose steps become more does not hang."""
+        ...
+
     async def read(self, aggregate: Aggregate[S], stream: str) -> tuple[S, int]:
         """The exact state of one of this service's own streams, and its version."""
         ...

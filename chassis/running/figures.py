@@ -186,9 +186,11 @@ class Figures:
         runner, now = self._runtime.runner, self._runtime.clock.now()
         doing = list(runner.doing.values())
         for task in runner.ours:
-            ages = [(now - began).total_seconds() for name, began in doing if name == task]
-            yield "counterpoint.tasks.running", float(len(ages)), {"counterpoint.task": task}
-            yield "counterpoint.tasks.running.age", max(ages, default=0.0), {"counterpoint.task": task}
+            these = sorted((each for each in doing if each.task == task), key=lambda each: each.since)
+            age = (now - these[0].since).total_seconds() if these else 0.0
+            yield "counterpoint.tasks.running", float(len(these)), {"counterpoint.task": task}
+            yield "counterpoint.tasks.running.age", age, {"counterpoint.task": task}
+            yield "counterpoint.tasks.running.done", float(these[0].done if these else 0), {"counterpoint.task": task}
 
 
 def _waiting(doc: Document, now: datetime) -> Waiting:

@@ -99,6 +99,7 @@ class Metrics:
         self._gauge("counterpoint.tasks.late", "s", "how long the oldest of them has waited", "counterpoint.task")
         self._gauge("counterpoint.tasks.running", "{task}", "tasks that this process is doing", "counterpoint.task")
         self._gauge("counterpoint.tasks.running.age", "s", "how long it has been at the longest", "counterpoint.task")
+        self._gauge("counterpoint.tasks.running.done", "{step}", "steps that the longest has done", "counterpoint.task")
         self._gauge("counterpoint.process.waiting", "{part}", "1 for what is missing and needed", "counterpoint.part")
 
     @property

@@ -93,7 +93,7 @@ async def _solve(claim: Claim, round: str, state: Round, version: int, found: Fo
     cohort = Cohort.model_validate(await whole(work, INPUT, work.scope, round))
     revision = await _revision(cohort, state, found, work)
     began = time.perf_counter()
-    placement = await _placed(claim, partial(place, cohort, revision))
+    placement = await _placed(claim, partial(place, cohort, revision), work)
     result = Result(**dict(placement), millis=int((time.perf_counter() - began) * 1000))
     await _write(claim, _changes(round, cohort, result, found), work)
     solution = RecordSolution(
@@ -147,7 +147,7 @@ def _weight(proposal: Proposal) -> tuple[bool, bool, bool, int, str]:
     return not asked, verdict is not Verdict.locked, verdict is None, -proposal.score, proposal.proposal
 
 
-async def _placed(claim: Claim, compute: Callable[..., Placement]) -> Placement:
+async def _placed(claim: Claim, compute: Callable[..., Placement], work: Work) -> Placement:
     """Compute in a thread, tell how far it is, and stop soon where the claim is lost."""
     stop = threading.Event()
 
@@ -161,6 +161,7 @@ async def _placed(claim: Claim, compute: Callable[..., Placement]) -> Placement:
     try:
         while not computing.done():
             await claim.tell()
+            work.tell(claim.done)
             await asyncio.wait({computing}, timeout=TELL_SECONDS)
         return await computing
     finally:

@@ -38,6 +38,7 @@ def main(told: Any) -> None:
         if fact.amount == FAILS and not mended():
             raise RuntimeError("cannot be done")
         if fact.amount == HANGS and not mended():
+            work.tell(1)
             await asyncio.sleep(3600)
 
     tally.poison = fold

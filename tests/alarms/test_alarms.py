@@ -50,6 +50,7 @@ class Lived:
     hearer: str
     phases: list[Phase]
     exemplars: set[str]
+    trouble: AssertionError | None = None
 
     def expected(self) -> set[tuple[str, str]]:
         """The alerts that the faults must bring."""
@@ -100,7 +101,7 @@ class Drama:
             assert await stage.add(thing, amount) == [200]
         await stage.send(world.Added(program=world.program, amount=1), world.totals.stream(world.program, "gap"), 2)
         await self._ask_to_erase()
-        await stage.seen("counterpoint_tasks_running", 0, self.hearer)
+        await stage.seen("counterpoint_tasks_running_done", 0, self.hearer)
         await stage.seen("counterpoint_parked", 0, self.hearer, counterpoint_reason="failed")
         await stage.seen("counterpoint_parked", 0, self.hearer, counterpoint_reason="gap")
         stage.kill("hearer.worker")
@@ -185,6 +186,7 @@ async def lived(infra: Infra, tmp_path_factory: pytest.TempPathFactory) -> Async
         stage = Stage(world, receiver, folder / "mended")
         drama = Drama(stage, link, enrollment, folder)
         recorded: list[dict[Series, Sample]] = [{}]
+        trouble = None
         try:
             drama.begin()
             await drama.well()
@@ -194,14 +196,19 @@ async def lived(infra: Infra, tmp_path_factory: pytest.TempPathFactory) -> Async
             await drama.mend()
             await drama.over()
             recorded.append(await stage.recorded())
+        except AssertionError as error:
+            trouble = error  # told by the test
         finally:
             stage.stop()
             await asyncio.shield(link.close())
+    recorded += [{}] * (len(HELD) + 1 - len(recorded))
     phases = [Phase(minutes, recorded[n], recorded[n + 1]) for n, minutes in enumerate(HELD)]
-    yield Lived(world.writer.name, world.hearer.name, phases, receiver.exemplars)
+    yield Lived(world.writer.name, world.hearer.name, phases, receiver.exemplars, trouble)
 
 
 def test_faults_bring_their_alerts_and_no_others_and_what_the_pages_say_ends_them(lived: Lived, tmp_path: Path) -> None:
+    if lived.trouble:
+        raise lived.trouble
     judge(lived.phases, [set(), lived.expected(), set()], tmp_path)
 
 

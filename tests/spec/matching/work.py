@@ -104,6 +104,8 @@ class Work:
     def missing(self, what: str) -> Problem:
         return Problem(404, "not-found", what)
 
+    def tell(self, done: int) -> None: ...
+
     def now(self) -> datetime:
         return self.at
 
