@@ -72,7 +72,7 @@ lock: $(READY) ## lock the requirements again, with hashes
 	@$(COMPILE) --extra matching --extra cli --group dev --group local pyproject.toml -o requirements/dev.txt
 	@echo checkov | $(COMPILE) - -o requirements/scan.txt
 	@echo cyclonedx-bom | $(COMPILE) - -o requirements/sbom.txt
-	@for each in $(SERVICES); do \
+	@for each in $(SERVICES) outlet; do \
 	  extra=; if grep -q "^$$each = \[" pyproject.toml; then extra="--extra $$each"; fi; \
 	  $(COMPILE) $$extra pyproject.toml -o requirements/$$each.txt; done
 

@@ -114,5 +114,10 @@ def _next(told: StackFile, program: str) -> None:
         out.print(
             f'   curl -H "Authorization: Bearer $(.venv/bin/counterpoint token --as {role})" {url}', soft_wrap=True
         )
+    if told["outlet"]:
+        out.print("   subscriber:", style="bold")
+        bearer = "Bearer $(.venv/bin/counterpoint token --as subscriber)"
+        asked = f"{told['outlet']}/facts/v1?types=PairFormed&limit=3"
+        out.print(f'   curl -i -H "Authorization: {bearer}" "{asked}"', soft_wrap=True)
     out.print("   .venv/bin/counterpoint events tail --from-beginning --type PairFormed --no-follow")
     out.print("   .venv/bin/counterpoint ui      how each command travelled, in a browser")

@@ -12,7 +12,7 @@ import httpx
 
 from cli.failure import FAILED, NOT_ALLOWED, NOT_RUNNING, Failure
 from local import stackfile, tokens
-from local.environment import OPERATOR
+from local.environment import OPERATOR, SUBSCRIBER
 from local.files import write_private
 from local.stackfile import DATA, StackFile
 from local.story.cast import FOUNDER
@@ -72,8 +72,8 @@ def _story(told: StackFile) -> Path:
 
 def subject(told: StackFile, role: str, person: str | None = None) -> str:
     """The token subject that plays a role: a login or a person id where one is given, else the demo's persona."""
-    if role == OPERATOR and person is None:
-        return OPERATOR
+    if role in (OPERATOR, SUBSCRIBER) and person is None:
+        return role
     memory = remembered(told)
     if person is not None:
         return str(memory.get("logins", {}).get(person, person))

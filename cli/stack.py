@@ -33,6 +33,7 @@ def start(stack: Stack) -> None:
     stack.start_servers()
     stack.create_topics()
     stack.start_services()
+    stack.start_outlet()
     stack.wait_ready()
 
 
@@ -42,7 +43,7 @@ def up(
     port: ui.Port = None,
     json: AsJson = False,
 ) -> None:
-    """Start Kafka, MongoDB and the four services, until Ctrl-C or `counterpoint down`."""
+    """Start Kafka, MongoDB, the four services and the outlet, until Ctrl-C or `counterpoint down`."""
     if detach:
         _detached(ui.free_port(port) if with_ui else None, json)
         return
@@ -84,6 +85,7 @@ def _show(told: StackFile, page: str | None, json: bool) -> None:
         sys.stdout.flush()
         return
     rows = [("Kafka", told["kafka"]), ("MongoDB", told["mongo"].rpartition("@")[2]), *told["services"].items()]
+    rows += [("outlet", told["outlet"])]
     out.print(table("", ("what", "where"), rows))
     out.print(f"Everything about it: {running.CHOSEN.file}")
     out.print(f"How events travel: {page or 'counterpoint ui'}")
@@ -136,7 +138,7 @@ def duration(text: str) -> timedelta:
 
 
 def token(
-    role: Annotated[str, typer.Option("--as", help="coordinator, mentor, executive, sponsor, …, or operator")],
+    role: Annotated[str, typer.Option("--as", help="coordinator, mentor, executive, sponsor, …, operator, subscriber")],
     person: Annotated[str | None, typer.Option("--person", help="A login or a person id.")] = None,
     json: AsJson = False,
 ) -> None:

@@ -45,6 +45,7 @@ def make() -> None:
         }
         _hand(service, NOBODY, **keys)
         _hand(f"{service}-prepare", NOBODY, **{"mongo-uri": _uri(service, PREPARE)})
+    _hand("outlet", NOBODY, **{"subject": subject, "jwks.json": jwks})
     clock.advance(CLOCK, timedelta())
 
 

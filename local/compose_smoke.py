@@ -25,7 +25,7 @@ from local.topics import SERVICES
 SKIPPED = 3
 """Exit code where no Docker engine answers."""
 SECONDS_UP = 240
-OTHERS = ("kafka", "jaeger", "collector", "metrics")
+OTHERS = ("outlet", "kafka", "jaeger", "collector", "metrics")
 ISSUER_KEY = "keys/issuer.pem"
 
 # What a service finds out about the container it is in; run by its own Python.

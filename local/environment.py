@@ -1,6 +1,7 @@
 """What the local stack hands to a service process: keys, files, addresses, all as environment variables."""
 
 import base64
+import json
 import os
 import secrets
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,8 @@ from local.topics import PARTITIONS
 PREFIX = "COUNTERPOINT_"
 OPERATOR = "operator"
 """The token subject that operates a local stack: looks at what is parked, and lets it go on."""
+SUBSCRIBER = "subscriber"
+"""The token subject that may hear the public facts of every program."""
 
 
 def clock_file(data: Path) -> Path:
@@ -62,20 +65,11 @@ def environment(
     if role in ("all", "main", RELAY):
         address["RELAY_MONGO_URI"] = mongo[RELAY]
     settings = {
+        **_every(data, process, port, kafka),
         "ROLE": "all" if role == PREPARE else role,
-        "ENVIRONMENT": "local",
-        "KAFKA_BOOTSTRAP": kafka,
         **address,
         "MONGO_DATABASE": f"counterpoint_{service}",
-        "HTTP_HOST": "127.0.0.1",
-        "HTTP_PORT": str(port),
-        "ISSUER": ISSUER,
-        "AUDIENCE": AUDIENCE,
-        "JWKS": str(jwks_file(data)),
-        "SUBJECT_KEY_FILE": str(key_file(data, "subject")),
         "CONTENT_KEY_FILE": str(key_file(data, f"content-{service}")),
-        "CLOCK_FILE": str(clock_file(data)),
-        "SPANS_FILE": str(spans_dir(data) / f"{process}.jsonl"),
         "PARTITIONS": str(PARTITIONS),
         "OPERATORS": OPERATOR,
         "BEAT_SECONDS": "4",  # segments are short here (local/topics.py)
@@ -83,6 +77,31 @@ def environment(
     }
     if service == "enrollment":
         settings["FOUNDERS"] = ",".join(founders)
+    return _whole(settings)
+
+
+def outlet_environment(data: Path, *, port: int, kafka: str) -> dict[str, str]:
+    """The same of the outlet's process."""
+    return _whole({**_every(data, "outlet", port, kafka), "SUBSCRIBERS": json.dumps({SUBSCRIBER: ["*"]})})
+
+
+def _every(data: Path, process: str, port: int, kafka: str) -> dict[str, str]:
+    """What every process is told."""
+    return {
+        "ENVIRONMENT": "local",
+        "KAFKA_BOOTSTRAP": kafka,
+        "HTTP_HOST": "127.0.0.1",
+        "HTTP_PORT": str(port),
+        "ISSUER": ISSUER,
+        "AUDIENCE": AUDIENCE,
+        "JWKS": str(jwks_file(data)),
+        "SUBJECT_KEY_FILE": str(key_file(data, "subject")),
+        "CLOCK_FILE": str(clock_file(data)),
+        "SPANS_FILE": str(spans_dir(data) / f"{process}.jsonl"),
+    }
+
+
+def _whole(settings: Mapping[str, str]) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX) or _is_test(name)}
     return {**inherited, "PYTHONUNBUFFERED": "1", **{PREFIX + name: value for name, value in settings.items()}}
 

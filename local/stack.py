@@ -1,4 +1,4 @@
-"""The whole program on this machine: both servers, the topics and the four services, as child processes."""
+"""The whole program on this machine: both servers, the topics, the four services and the outlet, as child processes."""
 
 import contextlib
 import sys
@@ -12,7 +12,7 @@ from typing import Self
 import httpx
 
 from local import processes, stackfile
-from local.environment import clock_file, environment, spans_dir
+from local.environment import clock_file, environment, outlet_environment, spans_dir
 from local.errors import Failed, NotRunning, Refused
 from local.files import CHECKOUT
 from local.mongod import PREPARE
@@ -25,6 +25,7 @@ from local.topics import SERVICES, create_topics
 USUAL = ("all",)
 ROLES = {"matching": ("main", "solver")}
 """The processes of a service: the first one answers."""
+OUTLET = "outlet"
 
 
 class Stack:
@@ -97,6 +98,15 @@ class Stack:
         port = self._ports.get(process) or free_ports(1)[0]
         self._children[process] = self._spawn(name, process, role, port)
         self._ports[process] = port
+        self._publish()
+
+    def start_outlet(self) -> None:
+        """Start the outlet, which hands public facts to systems without Kafka."""
+        port = self._ports.get(OUTLET) or free_ports(1)[0]
+        env = outlet_environment(self.data, port=port, kafka=self.servers.kafka)
+        log = self.data / "logs" / f"{OUTLET}.log"
+        self._children[OUTLET] = Child(OUTLET, [sys.executable, "-m", "outlet"], log, env, CHECKOUT)
+        self._ports[OUTLET] = port
         self._publish()
 
     def _spawn(self, name: str, process: str, role: str, port: int = 0, *arguments: str) -> Child:
@@ -179,7 +189,8 @@ class Stack:
             "kafka": self.servers.kafka,
             "mongo": self.servers.mongo,
             "mongo_uris": self.mongo_uris,
-            "services": {name: url for name, url in self.urls.items() if not name.endswith(".solver")},
+            "services": {n: url for n, url in self.urls.items() if n != OUTLET and not n.endswith(".solver")},
+            "outlet": self.urls.get(OUTLET, ""),
             "issuer": ISSUER,
             "audience": AUDIENCE,
             "jwks": str(jwks_file(self.data)),

@@ -27,6 +27,7 @@ class StackFile(TypedDict):
     mongo: str
     mongo_uris: dict[str, dict[str, str]]
     services: dict[str, str]
+    outlet: str
     issuer: str
     audience: str
     jwks: str

@@ -11,6 +11,7 @@ TOP = (
     "contracts",
     "chassis",
     "services",
+    "outlet",
     "cli",
     "local",
     "deploy",

@@ -37,7 +37,8 @@ def test_every_base_image_is_named_with_its_version() -> None:
 @pytest.mark.guarantee("running")
 def test_an_image_holds_contracts_chassis_and_one_service() -> None:
     copied = re.findall(r"^COPY (?!--from)(\S+) ", STAGES["requirements"] + STAGES["sources"], re.M)
-    assert copied == ["requirements/${SERVICE}.txt", "contracts", "chassis", "services/${SERVICE}"]
+    assert copied == ["requirements/${SERVICE}.txt", "contracts", "chassis", "${FOLDER}"]
+    assert "ARG FOLDER=services/${SERVICE}\n" in STAGES["sources"]
     assert re.findall(r"^COPY (?!--from)(.+)", STAGES["service"], re.M) == []
     assert re.findall(r"^COPY (.+)", STAGES["setup"], re.M) == ["local /app/local"]
     assert DOCKERFILE.rstrip().endswith("\nFROM service"), "the image that is built by default is a service's"
@@ -46,7 +47,7 @@ def test_an_image_holds_contracts_chassis_and_one_service() -> None:
 def test_an_image_installs_only_what_is_locked_and_never_mongods_wheel() -> None:
     assert re.findall(r"pip .*install (.+)", STAGES["requirements"])[0].count("--require-hashes") == 1
     assert DOCKERFILE.count("install") == 1
-    for service in SERVICES:
+    for service in (*SERVICES, "outlet"):
         locked = (ROOT / f"requirements/{service}.txt").read_text()
         assert "fiftyone" not in locked
         assert all("--hash=sha256:" in each for each in re.split(r"\n(?=\S)", locked.strip()))
@@ -69,7 +70,7 @@ def test_the_engine_gets_nothing_but_what_images_are_built_of() -> None:
     rules = [line for line in lines if line and not line.startswith("#")]
     assert rules[0] == "*"
     assert {rule[1:] for rule in rules if rule.startswith("!")} == {
-        "contracts", "chassis", "services", "local", "requirements",
+        "contracts", "chassis", "services", "outlet", "local", "requirements",
     }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("enrollment", "matching", "scheduling", "insights")
-OURS = {"contracts", "chassis", "services", "cli", "local", "bench", "tests"}
+OURS = {"contracts", "chassis", "services", "outlet", "cli", "local", "bench", "tests"}
 PURE_CONTRACTS = {"contracts.fact", "contracts.types", "contracts.envelope", "contracts.streams", "contracts.catalog"}
 IO = {"motor", "pymongo", "bson", "aiokafka", "faststream", "fastapi", "starlette", "httpx", "opentelemetry", "uvicorn"}
 IO |= {"os", "random", "secrets", "time", "socket", "subprocess", "pathlib", "asyncio"}
@@ -22,6 +22,7 @@ HOMES = {
         "chassis/receiving/outside.py",
         "chassis/distributing/producer.py",
         "chassis/distributing/reading.py",
+        "chassis/distributing/tailing.py",
         "chassis/distributing/topics.py",
         "chassis/testing/broker.py",
     },
@@ -113,11 +114,21 @@ def test_a_service_imports_only_contracts_chassis_and_itself(path: Path) -> None
         assert top not in set(HOMES) - {"fastapi"}, module
 
 
+@pytest.mark.parametrize("path", files("outlet"), ids=name)
+def test_the_outlet_knows_no_service(path: Path) -> None:
+    for module in imports(path):
+        top = module.split(".")[0]
+        assert top not in OURS - {"outlet", "contracts", "chassis"}, module
+        if top == "fastapi":
+            assert path.stem in ("api", "program"), f"{module} belongs in api.py"
+        assert top not in set(HOMES) - {"fastapi"}, module
+
+
 PURE = [
     p
     for p in files("services")
     if not p.stem.startswith(("api", "service", "__main__", "tasks")) and p.parent.name != "api"
-]
+] + [ROOT / "outlet" / f"{stem}.py" for stem in ("batch", "cursor", "index", "pages", "question")]
 
 
 @pytest.mark.parametrize("path", PURE, ids=name)
@@ -141,7 +152,7 @@ WITH_IO: dict[str, set[str]] = {
 def test_every_file_says_what_it_is_for() -> None:
     silent = [
         name(p)
-        for folder in ("contracts", "chassis", "services", "cli", "local", "bench", "tests")
+        for folder in ("contracts", "chassis", "services", "outlet", "cli", "local", "bench", "tests")
         for p in files(folder)
         if p.read_text().strip() and not ast.get_docstring(ast.parse(p.read_text()))
     ]

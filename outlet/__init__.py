@@ -1,0 +1,1 @@
+"""The outlet: hands public facts to systems without Kafka."""

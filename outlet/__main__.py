@@ -1,0 +1,5 @@
+"""Runs the outlet: `python -m outlet`."""
+
+from outlet.program import run
+
+run()

@@ -1,0 +1,12 @@
+"""Who may do what at the outlet: each operation, and the roles of which one is enough. Nobody else may do anything."""
+
+from __future__ import annotations
+
+from chassis.running.service import Policy
+
+SUBSCRIBER = "subscriber"
+"""A subject that the settings name, with a token whose claims, where they name roles at all, name this one."""
+
+POLICY: Policy = {
+    "read_facts": frozenset({SUBSCRIBER}),
+}
