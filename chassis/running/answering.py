@@ -26,10 +26,11 @@ class Patience:
         self._within = within(seconds)
         self.until = math.inf
 
-    def begin(self) -> None:
-        """All the time from here on."""
-        self.until = asyncio.get_running_loop().time() + self._seconds
-        self._within = within(self._seconds)
+    def begin(self, seconds: float | None = None) -> None:
+        """All the time from here on, or as many seconds as are said."""
+        seconds = seconds or self._seconds
+        self.until = asyncio.get_running_loop().time() + seconds
+        self._within = within(seconds)
         self._within.__enter__()
 
     def end(self) -> None:

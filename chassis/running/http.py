@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -141,6 +142,18 @@ class Ctx:
         try:
             await self._runtime.wait_until_all_heard()
         finally:
+            self._patience.begin()
+
+    @contextmanager
+    def taking(self, seconds: float) -> Iterator[None]:
+        """What is done within may take so long, and what follows has all its time again: for what takes longer the more
+        people there are."""
+        self._patience.end()
+        self._patience.begin(seconds)
+        try:
+            yield
+        finally:
+            self._patience.end()
             self._patience.begin()
 
     def answer(self, outcome: Outcome, status: int = 200, **fields: Any) -> Response:

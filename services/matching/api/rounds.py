@@ -9,7 +9,7 @@ from fastapi import APIRouter
 
 from chassis.deciding.commands import Outcome, Stale
 from chassis.deciding.decider import On, Refused
-from chassis.running.http import Body, Context, Response
+from chassis.running.http import Body, Context, Ctx, Response
 from chassis.running.problems import later
 from contracts.fact import Fact
 from contracts.matching import RoundKind, RoundPublished, Verdict
@@ -34,6 +34,8 @@ router = APIRouter()
 LAST = "round-last"
 """The kind of document that names the round of a program that was opened last: of two that are opened at the same
 moment, of which neither sees the other, one fails."""
+OPENING_SECONDS = 60.0
+"""Everybody is read and kept: of 20,000 a side that is more than a request otherwise may take."""
 NAMED_AFTER = 20
 """A request may wait for as many versions at most; an answer names no more."""
 
@@ -47,6 +49,11 @@ class RoundOrder(Body):
 
 @router.post("/programs/{program}/rounds", status_code=201)
 async def open_round(ctx: Context, program: ProgramId, body: RoundOrder) -> Response:
+    with ctx.taking(OPENING_SECONDS):
+        return await _opened(ctx, program, body)
+
+
+async def _opened(ctx: Ctx, program: str, body: RoundOrder) -> Response:
     round = ctx.new_id("ro")
     stream = ROUND.stream(program, round)
     last = await ctx.documents.get(LAST, program, program)
