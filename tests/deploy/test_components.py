@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import pytest
 
+from chassis.running.settings import Role, Settings
 from local.topics import SERVICES
 from tests.deploy import policy
 from tests.deploy.exported import asked, series
-from tests.deploy.manifests import ROOT, container, environment, labels, named, of_kind, rendered, selects, serving
+from tests.deploy.manifests import (
+    ROOT,
+    VERSIONS,
+    container,
+    environment,
+    labels,
+    misfits,
+    named,
+    of_kind,
+    rendered,
+    secrets,
+    selects,
+    serving,
+)  # fmt: skip
 
 
 def test_what_scalers_ask_of_prometheus_is_there() -> None:
@@ -94,3 +109,23 @@ def test_a_collector_that_anybody_may_call_is_noticed(tier: str) -> None:
     objects = rendered("prod")
     named(objects, "NetworkPolicy", f"collector-{tier}")["spec"]["ingress"] = [{}]
     assert any("ingress differs" in each and tier in each for each in policy.complaints(objects))
+
+
+def test_a_rebuild_is_a_job_with_what_its_role_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    objects = rendered("../examples/rebuild")
+    assert [misfit for version in VERSIONS for misfit in misfits(objects, version)] == []
+    jobs = [job for job in of_kind(objects, "Job") if policy.part(job) == "prepare"]
+    assert len(jobs) == len(SERVICES)
+    for job in jobs:
+        service, told = labels(job)["app.kubernetes.io/name"], environment(job, objects)
+        assert secrets(job) == {f"{service}-{name}" for name in ("prepare", "kafka", "keys")}
+        with monkeypatch.context() as inside:
+            for name in [each for each in os.environ if each.startswith("COUNTERPOINT_")]:
+                inside.delenv(name)
+            for name, value in told.items():
+                inside.setenv(name, value)
+            settings = Settings()  # type: ignore[call-arg]
+        assert (settings.role, settings.rebuild) == (Role.rebuild, "forward")
+        mounts = {mount["mountPath"] for mount in container(job)["volumeMounts"]}
+        files = (settings.subject_key_file, settings.content_key_file, settings.mongo_uri_file, settings.mongo_ca_file)
+        assert all(file and str(file.parent) in mounts for file in files), service
