@@ -1,8 +1,12 @@
 """The page is served to this machine only, brings all it needs, and its data are those of the spans."""
 
+import json
 import re
+import signal
 import socket
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -10,6 +14,7 @@ import pytest
 
 from cli import ui
 from cli.failure import Failure
+from cli.viewer import server
 from cli.viewer.server import HEADERS, PAGE, serving
 from tests.cli.spanfiles import TRACE, span, story, write
 
@@ -119,8 +124,49 @@ def test_a_port_that_is_taken_is_told_and_the_usual_one_gives_way() -> None:
     with socket.socket() as usual:
         usual.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            usual.bind(("127.0.0.1", ui.server.PORT))
+            usual.bind(("127.0.0.1", server.PORT))
             usual.listen()
         except OSError:
             pass  # somebody else has it, which serves as well
-        assert ui.free_port(None) != ui.server.PORT
+        assert ui.free_port(None) != server.PORT
+
+
+@pytest.fixture
+def counterpoint(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts the command line on what a stack has left, and ends it as Ctrl-C does."""
+    write(tmp_path / "spans" / "matching.jsonl", *story())
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "cli.main", "--stack", str(tmp_path / "stack.json"), *arguments]
+        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.send_signal(signal.SIGINT)
+        try:
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
+
+
+def test_the_page_is_there_until_it_is_interrupted(counterpoint: Callable[..., subprocess.Popen[str]]) -> None:
+    process = counterpoint("ui")
+    assert process.stdout is not None
+    address = process.stdout.readline().rpartition(" ")[2].strip()
+    found = httpx.get(f"{address}/api/traces", trust_env=False, timeout=20).json()
+    assert [trace["id"] for trace in found["traces"]] == [TRACE]
+    assert httpx.get(f"{address}/api/stack", trust_env=False, timeout=20).json() == {}
+
+
+def test_the_list_goes_on_until_it_is_interrupted(
+    counterpoint: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    process = counterpoint("trace", "--follow", "--json", "--service", "matching")
+    assert process.stdout is not None
+    assert json.loads(process.stdout.readline())["id"] == TRACE
+    write(tmp_path / "spans" / "other.jsonl", span("1", None, "insights", "GET /x", 5, trace="ef" * 16))
+    write(tmp_path / "spans" / "matching.jsonl", *story("cd" * 16))
+    told = json.loads(process.stdout.readline())
+    assert (told["id"], told["spans"]) == ("cd" * 16, 7)
