@@ -94,6 +94,7 @@ class Hearing:
         self._readers = readers
         self._newest = Newest()
         self._ends: dict[str, tuple[float, list[int]]] = {}
+        self._goals: dict[str, dict[Place, int]] = {}
         self._waiting: set[asyncio.Future[None]] = set()
 
     # -- for those who read -----------------------------------------------------------------------------------------
@@ -182,7 +183,7 @@ class Hearing:
         ours = {name: n for name, n in (await tail.topics()).items() if topic_of(name) in self.index.topics}
         there = {(topic_of(name), number_of(name, topic_of(name))): name for name in ours}
         bounds = await tail.bounds([(name, partition) for name, n in ours.items() for partition in range(n)])
-        changed, level = False, len({topic for topic, _ in there}) == len(self.index.topics)
+        changed = False
         for topic in self.index.topics:
             for g in self.index.of(topic):
                 if (topic, g.number) not in there or self._is_another(g, bounds):
@@ -190,20 +191,28 @@ class Hearing:
                     self._forget(g)
                     changed = True
         for (topic, number), name in sorted(there.items()):
-            mine = sorted((p, b) for (t, p), b in bounds.items() if t == name)
-            found = self.index.find(topic, number)
-            if found is None:
-                if not all(self._is_level(g, bounds) for g in self.index.of(topic) if g.number < number):
-                    level = False
-                    continue  # the one before is heard first, so that what is new in this one is known to be
-                found = self.index.add(topic, number, [first for _, (first, _) in mine])
-                changed = True
-            level = level and self._is_level(found, bounds)
+            if self.index.find(topic, number) is None:
+                older = [g for g in self.index.of(topic) if g.number < number]
+                if self._has(name, bounds, [g.name for g in older]):
+                    self.index.add(topic, number, [bounds[name, partition][0] for partition in range(ours[name])])
+                    self._goals.pop(name)
+                    changed = True
+        level = len({topic for topic, _ in there}) == len(self.index.topics) and all(
+            self.index.find(topic, number) is not None and self._has(f"{name} itself", bounds, [name])
+            for (topic, number), name in there.items()
+        )
         return changed, level
+
+    def _has(self, what: str, bounds: dict[Place, tuple[int, int]], names: Sequence[str]) -> bool:
+        """Whether all has been heard of these that was there when this was first asked: their ends go on moving."""
+        goals = self._goals.setdefault(what, {place: end for place, (_, end) in bounds.items() if place[0] in names})
+        known = self._positions()
+        return all(known.get(place, 0) >= end for place, end in goals.items())
 
     def _forget(self, g: Generation) -> None:
         for partition in range(len(g.lanes)):
             self._newest.drop((g.name, partition))
+        self._goals.pop(f"{g.name} itself", None)
         self.index.drop(g.topic, g.number)
 
     @staticmethod
@@ -216,7 +225,3 @@ class Hearing:
             bounds[place][0] > lane.first or bounds[place][1] < lane.known
             for place, lane in zip(places, g.lanes, strict=True)
         )
-
-    @staticmethod
-    def _is_level(g: Generation, bounds: dict[Place, tuple[int, int]]) -> bool:
-        return all(g.lanes[p].known >= end for (name, p), (_, end) in bounds.items() if name == g.name)

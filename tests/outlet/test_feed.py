@@ -79,7 +79,7 @@ async def test_whoever_waits_is_answered_at_once_and_what_is_the_same_is_not_sai
 async def test_a_generation_comes_and_another_goes_and_nothing_is_missed_or_repeated(world: World) -> None:
     async with world.running(world.writer) as writer:
         topic = world.tally.topic or ""
-        async with running(world) as outlet, Traffic(world, writer, 6) as traffic:
+        async with Traffic(world, writer, 6) as traffic, running(world) as outlet:  # it begins while things go on
             chains = [Chain(limit=n) for n in (3, 50, 1000)]
             await until(lambda: len(traffic.said) > 40)
             await chains[0].ask(outlet.http)
@@ -87,6 +87,7 @@ async def test_a_generation_comes_and_another_goes_and_nothing_is_missed_or_repe
             await republish_of(world, writer, 8).run()
             before = len(traffic.said)
             await until(lambda: len(traffic.said) > before + 30)
+            await until(lambda: outlet.runtime.hearing.index.find(topic, 2) is not None, 40)
             await chains[2].until_had(outlet.http, 30)
         count = len(traffic.said)
         await until(lambda: relayed(writer))
