@@ -8,7 +8,7 @@ import numpy as np
 
 from services.matching.solver import auction
 from services.matching.solver.network import Network
-from services.matching.solver.pricing import Found, Pricing
+from services.matching.solver.pricing import NOTHING, Found, Pricing
 from services.matching.solver.problem import Ints
 
 CLASS = 300
@@ -33,16 +33,20 @@ def learn(network: Network, pricing: Pricing, told: Callable[[int], None]) -> No
     both sides are asked: columns for their best rows, at the prices of these, as rows for their best columns.
     """
     ours, theirs, turned = network.ours, network.theirs, pricing.mirrored()
-    coarse, classes = 0, pricing.shape[1] // CLASS
-    while classes > 1:
+    coarse, samples = 0, list[int]()
+    while pricing.shape[1] >= CLASS * GROWTH ** (len(samples) + 1):
+        samples.append(GROWTH ** (len(samples) + 1))
+    for classes in reversed(samples):
+        network.keep(network.flow > 0)
         _add(network, pricing.sample(theirs.price, network.closed, classes))
         auction.rough(network, coarse)
         _add(network, turned.sample(ours.price, network.closed[:, ::-1], classes).turned())
         auction.rough(network, COARSE)
-        network.keep(network.flow > 0)
-        coarse, classes = COARSE, classes // GROWTH
+        coarse = COARSE
         told(pricing.shape[0])
-    found = pricing.near(theirs.price, _skip(network))
+    worst = network.worst(pricing.most, NOTHING)
+    network.keep(network.flow > 0)
+    found = pricing.near(theirs.price, _skip(network), worst)
     for _ in range(ROUNDS):
         asked = theirs.price.copy()
         _add(network, found)
@@ -61,6 +65,7 @@ def learn(network: Network, pricing: Pricing, told: Callable[[int], None]) -> No
         if better <= FEW * pricing.shape[0]:
             break
     _add(network, found)
+    auction.exact(network, COARSE)
 
 
 def _add(network: Network, found: Found) -> None:

@@ -81,6 +81,19 @@ class Network:
         used = self.flow > 0
         return np.stack([self.tail[used], self.head[used]], axis=1)
 
+    def worst(self, count: int, nothing: int) -> Ints:
+        """For each row what the last of so many edges is worth beside the column's price, best first, of those that are
+        not in use; `nothing` where it has fewer."""
+        free = np.flatnonzero(self.flow == 0)
+        worth, rows = (self.gain - self.theirs.price[self.head])[free], self.tail[free]
+        order = np.lexsort((-worth, rows))
+        known = np.bincount(rows, minlength=len(self.ours.price))
+        place = np.cumsum(known) - known + count - 1
+        found = np.full(len(known), nothing)
+        enough = known >= count
+        found[enough] = worth[order][place[enough]]
+        return found
+
     def keep(self, edges: Mask) -> None:
         """These edges only."""
         self.tail, self.head, self.gain = self.tail[edges], self.head[edges], self.gain[edges]

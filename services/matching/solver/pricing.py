@@ -50,27 +50,32 @@ class Pricing:
         self._seen: tuple[Ints, Ints] | None = None
 
     def sample(self, prices: Ints, skip: Ints, classes: int) -> Found:
-        """The best of each row at these prices among every so many columns, each row in its class: enough to learn
-        good prices."""
+        """Some of the best of each row at these prices among every so many columns, each row in its class: enough to
+        learn good prices."""
         rows, columns = self.shape
         parts = [
-            self._among(np.arange(k, rows, classes), np.arange(k, columns, classes), self._nothing, prices, skip)
+            self._among(
+                np.arange(k, rows, classes), np.arange(k, columns, classes), self._nothing, prices, skip, self.most // 2
+            )
             for k in range(classes)
         ]
         return _joined(parts)
 
     def some(self, rows: Ints, prices: Ints, skip: Ints) -> Found:
         """The best of these rows at these prices among all columns, also where that is worth less than the two."""
-        return _joined([self._among(rows, np.arange(self.shape[1]), self._nothing, prices, skip)])
+        return _joined([self._among(rows, np.arange(self.shape[1]), self._nothing, prices, skip, self.most)])
 
     def mirrored(self) -> Pricing:
         """The same with the sides exchanged."""
         return Pricing(_mirrored(self.scores), self.pair, self.most, self.fast, self.threads)
 
-    def near(self, prices: Ints, skip: Ints) -> Found:
+    def near(self, prices: Ints, skip: Ints, worst: Ints | None = None) -> Found:
         """The best of each row at these prices among all columns, also where that is worth less than the two prices.
-        What is found must be known from then on: `better` looks only at what else there may be."""
-        found = self.some(np.arange(self.shape[0]), prices, skip)
+        What is found must be known from then on: `better` looks only at what else there may be. `worst` is what at
+        least so many of a row's columns are known to be worth beside their prices."""
+        floors = self._nothing if worst is None else np.maximum(worst - 1, NOTHING)
+        rows, columns = np.arange(self.shape[0]), np.arange(self.shape[1])
+        found = _joined([self._among(rows, columns, floors, prices, skip, self.most)])
         worst = np.full(self.shape[0], -NOTHING)
         np.minimum.at(worst, found.rows, found.gains - prices[found.columns])
         worst[np.bincount(found.rows, minlength=len(worst)) < self.most] = NOTHING
@@ -95,7 +100,7 @@ class Pricing:
         looks = [(np.sort(part), np.flatnonzero(fell > enough[part[0]])) for part in parts]
         if sum(len(r) * len(c) for r, c in looks) > MOST_AGAIN * self.shape[0] * self.shape[1]:
             return self.near(prices, skip)
-        return _joined([self._among(r, c, floors, prices, skip) for r, c in looks])
+        return _joined([self._among(r, c, floors, prices, skip, self.most) for r, c in looks])
 
     def in_units(self, pair: int, old: int, new: int) -> None:
         """Go on where a person or a pair is worth `new` instead of `old`, and so is a pair's gain now.
@@ -108,12 +113,13 @@ class Pricing:
             worst, before = self._seen
             self._seen = np.where(worst == NOTHING, worst, in_units(worst, old, new)), in_units(before, old, new)
 
-    def _among(self, rows: Ints, columns: Ints, floors: Ints, prices: Ints, skip: Ints) -> Found:
-        """At most so many columns a row as are wanted; of equal ones those that the tie breaker prefers."""
+    def _among(self, rows: Ints, columns: Ints, floors: Ints, prices: Ints, skip: Ints, most: int) -> Found:
+        """At most so many columns a row above its floor; of equal ones those that the tie breaker prefers."""
         skip = skip[np.lexsort((skip[:, 1], skip[:, 0]))]
         start = np.searchsorted(skip[:, 0], np.arange(len(floors) + 1))
         left = np.ascontiguousarray(skip[:, 1])
-        best = sweep.Best.none(len(rows), self.most)
+        rows = rows[np.argsort(self.scores.mentors.level[rows], kind="stable")]
+        best = sweep.Best.none(len(rows), most)
         data = self.arrays
         if data and len(columns) < self.shape[1]:
             data = sweep.narrowed(data, columns)
@@ -148,7 +154,7 @@ class Pricing:
                 here = np.isin(columns, skip[start[row] : start[row + 1]], invert=True)
                 found = np.flatnonzero(open_[k] & here)
                 ties = tie(ids[0][row], ids[1][columns[found]])
-                chosen = found[np.lexsort((ties, -worth[k, found]))[: self.most]]
+                chosen = found[np.lexsort((ties, -worth[k, found]))[: best.columns.shape[1]]]
                 best.columns[places[k], : len(chosen)] = columns[chosen]
                 best.worth[places[k], : len(chosen)] = worth[k, chosen]
 

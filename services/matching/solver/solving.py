@@ -10,8 +10,8 @@ import numpy as np
 from services.matching.solver import auction
 from services.matching.solver.compiling import COMPILES
 from services.matching.solver.grouping import Groups, barred, handed_out
-from services.matching.solver.learning import COARSE, learn
-from services.matching.solver.network import Network, Side
+from services.matching.solver.learning import FEW, learn
+from services.matching.solver.network import Network, Side, sums
 from services.matching.solver.pricing import Pricing
 from services.matching.solver.problem import Certificate, Ints, Mask, Problem, Result
 from services.matching.solver.scores import Scores
@@ -146,10 +146,12 @@ def _learn(
     draft = network.like(*seats)
     pricing.pair = handy
     learn(draft, pricing, told)
-    network.add(draft.tail, draft.head, draft.gain + pair - handy)
-    network.theirs.price[:] = in_units(draft.theirs.price, problem.handy, problem.unit)
+    network.add(draft.tail, draft.head, draft.gain + pair - handy, draft.flow)
+    for mine, other, ends in ((network.ours, draft.ours, draft.tail), (network.theirs, draft.theirs, draft.head)):
+        mine.place(in_units(other.price, problem.handy, problem.unit), sums(ends, draft.flow, len(other.price)))
     pricing.in_units(pair, problem.handy, problem.unit)
-    auction.exact(network, COARSE)
+    if network.loose().sum() > FEW * len(network.ours.price):
+        auction.exact(network, 0)
 
 
 def _begin(problem: Problem, order: list[Ints], network: Network, scores: Scores, warm: Warm, apart: Ints) -> Mask:

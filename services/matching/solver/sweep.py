@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.matching.solver.compiling import inlined
-from services.matching.solver.problem import LEVELS_FOR_ALL, Bits, Ints
+from services.matching.solver.problem import LEVELS_FOR_ALL, QUARTERS, Bits, Ints
 from services.matching.solver.scores import QUARTER, Scores
 
 MUCH = 2**30
@@ -30,6 +32,9 @@ class Arrays(NamedTuple):
     starts: tuple[Any, Any]
     ids: tuple[Any, Any]
     sought: tuple[Any, Any]
+    tongues: tuple[Any, Any]
+    """Languages, and times at which a session may begin, in one word each: who share no bit there share none at all."""
+    slots: tuple[Any, Any]
     seeks_points: Any
     offers_points: Any
     wanted: Any
@@ -51,6 +56,7 @@ class Arrays(NamedTuple):
 
 SIDES = (
     "levels", "functions", "sites", "languages", "channels", "offers", "seeks", "free", "starts", "ids", "sought",
+    "tongues", "slots",
 )  # fmt: skip
 
 
@@ -87,6 +93,8 @@ def arrays(scores: Scores) -> Arrays:
         starts=(_by_person(scores.mentor_starts), _by_person(scores.executive_starts)),
         ids=(a.ids, b.ids),
         sought=(scores.sought_by_mentor, scores.sought_by_executive),
+        tongues=(_folded(a.languages), _folded(b.languages)),
+        slots=_slots(scores.mentor_starts, scores.executive_starts),
         seeks_points=_shares(b.seeks.shape[1], seeks),
         offers_points=_shares(a.seeks.shape[1], offers),
         wanted=np.ascontiguousarray(b.seeks.T),
@@ -112,6 +120,36 @@ def narrowed(data: Arrays, columns: Ints) -> Arrays:
         rates=data.rates[columns],
         **pairs,
     )
+
+
+def _folded(words: Bits) -> Bits:
+    return np.asarray(np.bitwise_or.reduce(words, axis=1))
+
+
+def _slots(ours: Bits, theirs: Bits) -> tuple[Bits, Bits]:
+    """The quarter hours of the first week as up to 64 slots, of which each is as much in use by `theirs` as others."""
+    if not len(ours):
+        anything = np.uint64(2**64 - 1)
+        return np.full(ours.shape[1], anything), np.full(theirs.shape[1], anything)
+    use = np.zeros(QUARTERS, dtype=np.int64)
+    for bits in _bits(theirs[0]):
+        use += bits.sum(axis=0, dtype=np.int64)
+    slot = np.minimum((np.cumsum(use) - use) * 64 // max(1, int(use.sum())), 63)
+    begins = np.unique(slot, return_index=True)[1]
+    told = []
+    for side in (ours, theirs):
+        parts = [np.maximum.reduceat(bits, begins, axis=1) for bits in _bits(side[0])]
+        used = np.concatenate([np.zeros((0, len(begins)), dtype=np.uint8), *parts])
+        padded = np.zeros((len(used), 64), dtype=np.uint8)
+        padded[:, : len(begins)] = used
+        told.append(np.packbits(padded, axis=1, bitorder="little").view(np.uint64)[:, 0])
+    return told[0], told[1]
+
+
+def _bits(words: Bits) -> Iterator[NDArray[np.uint8]]:
+    """Some people after others, a byte for each quarter hour."""
+    for at in range(0, len(words), 4096):
+        yield np.unpackbits(words[at : at + 4096].view(np.uint8), axis=1, bitorder="little")[:, :QUARTERS]
 
 
 def _by_person(weeks: Bits) -> Bits:
@@ -192,13 +230,31 @@ def _insert(best: Best, row: int, column: int, worth: Any, breaker: Any) -> None
 
 
 @inlined
-def _bounds(bounds: Any, wanted: Any, offered: Any, rates: Any, rate: Any, costs: Any, offers: Any, seeks: Any) -> None:
-    """For each column of a block at least what its themes could be worth, less its price; a loop for vector units."""
-    for k in range(len(costs)):
-        bounds[k] = np.int32(_ones(offers[0] & wanted[0, k])) * rates[k] - costs[k]
-        bounds[k] += np.int32(_ones(seeks[0] & offered[0, k])) * rate
+def _costs(costs: Any, levels: Any, prices: Any, cheapest: Any, level: Any, level_points: Any) -> None:
+    """For each column of a block how much dearer it is than the cheapest, less the points for this level."""
+    highest = len(level_points) - 1
+    for k in range(len(prices)):
+        apart = levels[k] - level
+        if apart < 0:
+            costs[k] = MUCH + MUCH // 2
+        else:
+            costs[k] = min(prices[k] - cheapest, MUCH) - level_points[min(apart, highest)]
+
+
+@inlined
+def _bounds(
+    bounds: Any, wanted: Any, offered: Any, rates: Any, rate: Any, costs: Any, tongues: Any, slots: Any, offers: Any,
+    seeks: Any, tongue: Any, slot: Any,
+) -> None:  # fmt: skip
+    """For each column of a block at least what its themes could be worth, less its costs, or less than any worth where
+    there is no common language or time; a loop for vector units."""
+    for k in range(len(tongues)):
+        bound = np.int32(_ones(offers[0] & wanted[0, k])) * rates[k] - costs[k]
+        bound += np.int32(_ones(seeks[0] & offered[0, k])) * rate
+        able = ((tongues[k] & tongue) != 0) & ((slots[k] & slot) != 0)
+        bounds[k] = bound if able else np.int32(-2 * MUCH)
     for word in range(1, len(offers)):
-        for k in range(len(costs)):
+        for k in range(len(tongues)):
             bounds[k] += np.int32(_ones(offers[word] & wanted[word, k])) * rates[k]
             bounds[k] += np.int32(_ones(seeks[word] & offered[word, k])) * rate
 
@@ -217,18 +273,17 @@ def sweep(
     (free, their_free), (starts, their_starts), (_, sought), (_, ids) = data.free, data.starts, data.sought, data.ids
     level_points, seeks_points, overlap_points = data.level_points, data.seeks_points, data.overlap_points
     function_points, site_points, channel_points = data.flat[0], data.flat[1], data.flat[2]
-    wanted, offered, rates = data.wanted, data.offered, data.rates
+    wanted, offered, rates, tongues, slots = data.wanted, data.offered, data.rates, data.tongues[1], data.slots[1]
     most = best.columns.shape[1]
     least, other_function, other_site = data.least, data.other_function, data.other_site
     highest = len(level_points) - 1
-    last_terms = function_points + site_points + channel_points + overlap_points[-1] + level_points[highest]
+    last_terms = function_points + site_points + channel_points + overlap_points[-1]
     bounds = np.empty(COLUMNS, dtype=np.int32)
     costs = np.empty(COLUMNS, dtype=np.int32)
     for block in range(0, len(prices), COLUMNS):
         until = min(block + COLUMNS, len(prices))
         cheapest = prices[block:until].min()
-        for column in range(block, until):
-            costs[column - block] = min(prices[column] - cheapest, MUCH)
+        costed = MUCH  # no level
         for place in range(first, last):
             row = rows[place]
             floor = floors[row] + 1 - pair
@@ -240,10 +295,15 @@ def sweep(
             level, function, site = data.levels[0][row] + data.gap, data.functions[0][row], data.sites[0][row]
             offers_points, channel = data.offers_points[data.sought[0][row]], data.channels[0][row]
             id = data.ids[0][row]
+            if level != costed:
+                _costs(costs, levels[block:until], prices[block:until], cheapest, level, level_points)
+                costed = level
             _bounds(
                 bounds, wanted[:, block:until], offered[:, block:until], rates[block:until], data.rate[row],
-                costs[: until - block], offers[row], seeks[row],
+                costs, tongues[block:until], slots[block:until], offers[row], seeks[row], data.tongues[0][row],
+                data.slots[0][row],
             )  # fmt: skip
+            enough = max(enough, -MUCH)
             for column in range(block, until):
                 if bounds[column - block] < enough:
                     continue
@@ -280,4 +340,4 @@ def sweep(
                     _insert(best, place, names[column], worth, _tie(id, ids[column]))
                     if best.found[place] == most:
                         floor = max(floor, best.worth[place, most - 1] - pair)
-                        enough = floor + cheapest - last_terms
+                        enough = max(floor + cheapest - last_terms, -MUCH)

@@ -85,7 +85,7 @@ def test_each_kind_of_tampering_is_told(solved: tuple[Problem, Result, Certifica
     seats = replace(posed.mentors, seats=np.zeros_like(posed.mentors.seats))
     gone = replace(posed.executives, placeable=np.zeros_like(posed.executives.placeable))
     prices = certificate.mentor_prices.copy()
-    prices[pairs[free, 0]] += 1
+    prices[pairs[free, 0]] += posed.unit
     tampered: dict[str, tuple[Problem, Result, Certificate]] = {
         "not there": (posed, replace(result, pairs=pairs + 1000), certificate),
         "term by term": (posed, replace(result, points=points[:-1]), certificate),
