@@ -71,6 +71,7 @@ monitoring: $(READY) ## write what the Prometheus operator and Grafana read agai
 lock: $(READY) ## lock the requirements again, with hashes
 	@$(COMPILE) --extra matching --extra cli --group dev --group local pyproject.toml -o requirements/dev.txt
 	@echo checkov | $(COMPILE) - -o requirements/scan.txt
+	@printf 'lapx\nmentor-match\n' | $(COMPILE) -c requirements/dev.txt - -o requirements/bench.txt
 	@echo cyclonedx-bom | $(COMPILE) - -o requirements/sbom.txt
 	@for each in $(SERVICES) outlet; do \
 	  extra=; if grep -q "^$$each = \[" pyproject.toml; then extra="--extra $$each"; fi; \

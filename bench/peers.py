@@ -1,7 +1,7 @@
 """What others make of the same cohorts, one seat each: dense assignment, and a published matcher of mentors.
 
 scipy comes with the requirements for development. Who wants the others too installs them beside:
-`pip install lapx mentor-match`.
+`uv pip install -r requirements/bench.txt`.
 """
 
 from __future__ import annotations
