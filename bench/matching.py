@@ -37,17 +37,11 @@ def matching(size: int = 1000) -> list[Figure]:
     name = f"matching {2 * size:,}², one seat each"
     for what, unit in (("wall", "s"), ("megabytes", "MB")):
         ratio = ours[what] / dense[what]
-        found.append(
-            Figure(
-                f"{name} (floor: scipy, dense)", ours[what], unit, dense[what], ratio
-            )
-        )
+        found.append(Figure(f"{name} (floor: scipy, dense)", ours[what], unit, dense[what], ratio))
     return found
 
 
-def _apart(
-    family: str, size: int, seats: int, how: str, kept: Path | None = None
-) -> dict[str, Any]:
+def _apart(family: str, size: int, seats: int, how: str, kept: Path | None = None) -> dict[str, Any]:
     """What a process of its own says of a cohort, or what `kept` has of an earlier run; where it ended badly, with what
     (negative is the signal; too little memory is -9)."""
     asked = [family, str(size), str(seats), how]
@@ -60,9 +54,7 @@ def _apart(
         stdout=subprocess.PIPE,
         text=True,
     )
-    told: dict[str, Any] = (
-        {"failed": done.returncode} if done.returncode else json.loads(done.stdout)
-    )
+    told: dict[str, Any] = {"failed": done.returncode} if done.returncode else json.loads(done.stdout)
     if kept and not done.returncode:
         with kept.open("a") as file:
             file.write(json.dumps({"asked": asked, "told": told}) + "\n")
@@ -87,9 +79,7 @@ def measure(posed: Problem, how: str) -> dict[str, Any]:
             "pairs": len(result.pairs),
             "total": result.total,
         } | took
-    return told | {
-        "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    }
+    return told | {"megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}
 
 
 def tables(kept: Path | None) -> Iterator[str]:
@@ -106,23 +96,13 @@ def tables(kept: Path | None) -> Iterator[str]:
             told = _apart(family, size, 1, peer, kept)
             both = "failed" not in told and "failed" not in ours
             ratio = f" ({told['cpu'] / ours['cpu']:.1f} ×)" if both else ""
-            cells.append(
-                _cell(told)
-                + ratio
-                + (
-                    ", ANOTHER OPTIMUM"
-                    if both and told["value"] != ours["value"]
-                    else ""
-                )
-            )
+            cells.append(_cell(told) + ratio + (", ANOTHER OPTIMUM" if both and told["value"] != ours["value"] else ""))
         yield f"| {size:,}², {family} | {' | '.join(cells)} |"
     if not peers.there("mentor-match"):
         return
     yield "\n| one seat each | ours: pairs, points, seconds | mentor-match: pairs, points, seconds |\n|---|---|---|"
     for family, size in PUBLISHED:
-        both_told = [
-            _apart(family, size, 1, how, kept) for how in ("solve", "mentor-match")
-        ]
+        both_told = [_apart(family, size, 1, how, kept) for how in ("solve", "mentor-match")]
         yield f"| {size}², {family} | {' | '.join(map(_result, both_told))} |"
 
 
@@ -151,11 +131,7 @@ def _cell(told: dict[str, Any]) -> str:
 
 
 def _result(told: dict[str, Any]) -> str:
-    return (
-        _cell(told)
-        if "failed" in told
-        else f"{told['pairs']}, {told['total']:,}, {told['wall']} s"
-    )
+    return _cell(told) if "failed" in told else f"{told['pairs']}, {told['total']:,}, {told['wall']} s"
 
 
 def main() -> None:
@@ -163,15 +139,9 @@ def main() -> None:
     asked = ArgumentParser(description=__doc__)
     asked.add_argument("family", nargs="?", default="typical", choices=FAMILIES)
     asked.add_argument("size", nargs="?", default=1000, type=int, help="people a side")
-    asked.add_argument(
-        "seats", nargs="?", default=3, type=int, help="most seats of one person"
-    )
-    asked.add_argument(
-        "how", nargs="?", default="solve", choices=("solve", *peers.PEERS)
-    )
-    asked.add_argument(
-        "--table", action="store_true", help="the tables of docs/matching.md"
-    )
+    asked.add_argument("seats", nargs="?", default=3, type=int, help="most seats of one person")
+    asked.add_argument("how", nargs="?", default="solve", choices=("solve", *peers.PEERS))
+    asked.add_argument("--table", action="store_true", help="the tables of docs/matching.md")
     asked.add_argument(
         "--huge",
         action="store_true",
@@ -198,11 +168,7 @@ def main() -> None:
     )
     given = asked.parse_args()
     if given.table or given.huge:
-        lines = (
-            tables(given.kept)
-            if given.table
-            else families(given.huge_size, given.only, given.kept)
-        )
+        lines = tables(given.kept) if given.table else families(given.huge_size, given.only, given.kept)
         for line in lines:
             sys.stdout.write(line + "\n")
             sys.stdout.flush()

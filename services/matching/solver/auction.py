@@ -39,7 +39,19 @@ def rough(network: Network, coarse: int) -> None:
 
 
 def exact(network: Network, coarse: int) -> None:
-    """Choose edges and set prices as they are best, but for what is left to `settle`: see `Network.loose`."""
+    """Choose edges and set prices as they are best, but for what is left to `settle`: see `Network.loose`. Edges that
+    are worth much less than their prices, which are about `coarse` away, are left out; 0 if nobody knows how far."""
+    worth = network.gain - network.ours.price[network.tail] - network.theirs.price[network.head]
+    near = np.flatnonzero((network.flow > 0) | (worth >= -coarse // 4) | (coarse == 0))
+    some = network.like(network.ours, network.theirs)
+    some.add(network.tail[near], network.head[near], network.gain[near])
+    _choose(some, coarse)
+    network.flow[:] = 0
+    network.flow[near] = some.flow
+
+
+def _choose(network: Network, coarse: int) -> None:
+    """The same with all edges of a network."""
     ours, theirs = network.ours, network.theirs
     parts = 1 << (4 * (len(ours.price) + len(theirs.price))).bit_length()
     while parts > 1 and parts * network.highest >= MUCH:
