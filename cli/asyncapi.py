@@ -186,7 +186,7 @@ def _message(entry: Entry, schemas: SharedSchemas) -> Node:
     marks = [entry.audience, entry.owner, *(["state"] if entry.is_state else [])]
     marks += [entry.status] if entry.status != "current" else []
     schemas.add(_id(entry), entry.schema)
-    told = [entry.meaning, entry.isnt, entry.instead, _retired(entry)]
+    told = [entry.meaning, entry.isnt, entry.instead, str(entry.retiring or "")]
     return {
         "name": _type(entry),
         "title": entry.name + ("" if entry.newest else f", version {entry.v}"),
@@ -227,12 +227,6 @@ def _dates(entry: Entry) -> Node:
     if entry.retiring is None:
         return {}
     return {"x-deprecated": str(entry.retiring.deprecated), "x-sunset": str(entry.retiring.sunset)}
-
-
-def _retired(entry: Entry) -> str:
-    if (r := entry.retiring) is None:
-        return ""
-    return f"Deprecated since {r.deprecated}, and said no more from {r.sunset}. {r.instead}"
 
 
 def _example(entry: Entry, sample: Node, n: int) -> Node:

@@ -6,7 +6,7 @@ import importlib
 import sys
 from pathlib import Path
 
-from cli import asyncapi, catalog_html
+from cli import asyncapi, catalog_html, contract_changes, kept
 from cli.entries import Entry, Undocumented, entries, example
 from cli.kept import ROOT, SCHEMAS
 from cli.schemas import all_schemas, rows
@@ -16,6 +16,7 @@ from contracts.streams import Audience
 
 PAGE = ROOT / "docs" / "catalog.md"
 HTML = ROOT / "docs" / "catalog.html"
+CHANGES = ROOT / "contracts" / "CHANGELOG.md"
 ASYNCAPI = ROOT / "contracts" / "asyncapi.yaml"
 SERVICES = ("enrollment", "matching", "scheduling", "insights")
 
@@ -131,8 +132,7 @@ def _fact(e: Entry, before: list[Entry]) -> list[str]:
     lines = [" · ".join((e.audience.capitalize(), versions, f"{where} `{e.key}`", heard_by))]
     lines += [f"Version {o.v}: {o.instead}" for o in before]
     if e.retiring:
-        lines.append(f"**Deprecated** since {e.retiring.deprecated}, said no more from {e.retiring.sunset}.")
-        lines.append(e.retiring.instead)
+        lines.append(f"**{e.retiring}**")
     return _told(e, lines)
 
 
@@ -170,7 +170,9 @@ def generated() -> dict[Path, str]:
         raise Undocumented(f"published, but heard by nobody: {', '.join(nobody)}")
     told = entries(heard)
     schemas = {SCHEMAS / name: text for name, text in all_schemas().items()}
-    return schemas | {PAGE: page(told), HTML: catalog_html.page(told), ASYNCAPI: asyncapi.document(told)}
+    changes = contract_changes.changelog(told, kept.releases())
+    pages = {PAGE: page(told), HTML: catalog_html.page(told), CHANGES: changes}
+    return schemas | pages | {ASYNCAPI: asyncapi.document(told)}
 
 
 def main(arguments: list[str]) -> int:

@@ -132,8 +132,7 @@ def _facts(entry: Entry) -> str:
         "Schema": f"`contracts/schemas/{entry.stem}.json`",
     }
     if entry.retiring:
-        told["Deprecated"] = f"since {entry.retiring.deprecated}, said no more from {entry.retiring.sunset}."
-        told["Instead"] = entry.retiring.instead
+        told["Retiring"] = str(entry.retiring)
     elif entry.instead:
         told["Instead"] = entry.instead
     return "<dl>" + "".join(f"<dt>{k}</dt><dd>{_prose(v)}</dd>" for k, v in told.items()) + "</dl>"

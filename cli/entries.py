@@ -13,7 +13,8 @@ from cli.schemas import STATES, Schema, meaning, schema
 from contracts.all import CATALOG
 from contracts.fact import Fact
 from contracts.profiles import State
-from contracts.published import NOT, RETIRING, Retiring
+from contracts.published import NOT, RETIRING
+from contracts.retiring import Retiring
 from contracts.streams import ORG, Audience, parts
 from contracts.upcasts import UPCASTS
 

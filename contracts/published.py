@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date
+from contracts.retiring import Retiring
 
 NOT: dict[str, str] = {
     # enrollment
@@ -71,25 +70,6 @@ NOT: dict[str, str] = {
 }
 """By the name of each fact that is published, and of each state record: what somebody could mistake it for."""
 
-
-@dataclass(frozen=True)
-class Retiring:
-    """A version of a fact that subscribers should leave: since when, from when on it is said no more, what to take.
-
-    Records that were said stay on their topic for ever.
-    """
-
-    deprecated: date
-    sunset: date
-    instead: str
-
-    def __post_init__(self) -> None:
-        if (self.sunset - self.deprecated).days < NOTICE_DAYS:
-            raise ValueError(f"a fact is said for at least {NOTICE_DAYS} days after it was deprecated")
-
-
-NOTICE_DAYS = 180
-"""How long at least a deprecated fact is still said."""
 
 RETIRING: dict[tuple[str, int], Retiring] = {}
 """By fact and version. A version that a newer one has replaced is not in it: it is `superseded`, and said no more."""

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Collection
 from types import FrameType
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import uvicorn
 from fastapi import APIRouter, FastAPI
@@ -28,6 +28,7 @@ from chassis.running import (
     problems,
     rebuilding,
     republishing,
+    retiring,
     sampling,
     telemetry,
 )
@@ -116,19 +117,34 @@ def build(service: Service, settings: Settings) -> FastAPI:
     if settings.role is not Role.relay:
         routers.append(operators.router)
     described_at = f"/{service.name}/v1/openapi.json"
-    return application(
+    app = application(
         service.name,
         lambda: Runtime(service, settings),
         *routers,
         described_at=described_at,
         in_confidence=_in_confidence(service),
     )
+    announce(app, service.retiring, described_at)
+    return app
 
 
 def _in_confidence(service: Service) -> list[str]:
     named = {r.name: r for r in service.router.routes if isinstance(r, APIRoute)}
     routes = [named[operation] for operation in sorted(service.in_confidence)]  # raises rather than trace one
     return [f"{method} /{service.name}/v1{route.path}" for route in routes for method in sorted(route.methods or ())]
+
+
+def announce(app: FastAPI, table: retiring.Table, described_at: str) -> None:
+    """Let the answers and the description of routes that are being retired say so."""
+    app.add_middleware(retiring.Announced, table=table, described_at=described_at)
+    describe = app.openapi
+
+    def described() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            retiring.mark(describe(), table)
+        return describe()
+
+    app.openapi = described  # type: ignore[method-assign]
 
 
 def run(service: Service) -> None:

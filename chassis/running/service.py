@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import APIRouter
@@ -11,6 +11,7 @@ from fastapi import APIRouter
 from chassis.receiving.tasks import Tasks
 from chassis.receiving.views import StateView, View
 from chassis.running.auth import Directory
+from chassis.running.retiring import Table
 from contracts.catalog import Catalog
 from contracts.fact import Fact
 
@@ -31,7 +32,8 @@ class Service:
 
     `keeps` are the state topics it sends. `in_confidence` are the operations that leave no trace of who asked when:
     they have no span, and their facts neither actor nor time. `folds` is the number of its folds: one more with every
-    change that gives any document another content, for then all of them must be filled again.
+    change that gives any document another content, for then all of them must be filled again. `retiring` names the
+    operations that callers should leave.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Service:
     keeps: tuple[str, ...] = ()
     in_confidence: frozenset[str] = frozenset()
     folds: int = 1
+    retiring: Table = field(default_factory=dict)
 
     def hears(self) -> frozenset[type[Fact]]:
         """Every fact that a view folds or a task is for."""

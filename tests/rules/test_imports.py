@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 SERVICES = ("enrollment", "matching", "scheduling", "insights")
 OURS = {"contracts", "chassis", "services", "outlet", "cli", "local", "bench", "tests"}
 PURE_CONTRACTS = {"contracts.fact", "contracts.types", "contracts.envelope", "contracts.streams", "contracts.catalog"}
+PURE_CONTRACTS |= {"contracts.retiring"}
 IO = {"motor", "pymongo", "bson", "aiokafka", "faststream", "fastapi", "starlette", "httpx", "opentelemetry", "uvicorn"}
 IO |= {"os", "random", "secrets", "time", "socket", "subprocess", "pathlib", "asyncio"}
 

@@ -40,6 +40,11 @@ def test_a_policy_names_only_roles_that_exist(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
+def test_only_routes_that_exist_are_being_retired(name: str) -> None:
+    assert service(name).retiring.keys() <= {r.name for r in routes(name)}
+
+
+@pytest.mark.parametrize("name", SERVICES)
 def test_no_route_answers_without_knowing_the_caller(name: str) -> None:
     for route in routes(name):
         calls = [d.call for d in route.dependant.dependencies]
