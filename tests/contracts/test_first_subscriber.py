@@ -18,7 +18,6 @@ from contracts.all import CATALOG
 from contracts.profiles import Person, Profile, Reference
 from tests.contracts import kept
 
-pytestmark = pytest.mark.guarantee("G6")
 FIRST, TODAY = releases()[0], today()
 Sample = dict[str, Any]
 STATES = {state.__name__: state for state in (Person, Profile, Reference)}
@@ -55,6 +54,7 @@ def records() -> list[Sample]:
     return [sample for stem in TODAY.schemas for sample in TODAY.samples[stem] if "topic" in sample]
 
 
+@pytest.mark.guarantee("G6")
 def test_it_takes_every_record_of_today_that_it_knows_and_passes_over_the_others() -> None:
     became = {}
     for record in records():
@@ -68,6 +68,7 @@ def test_it_takes_every_record_of_today_that_it_knows_and_passes_over_the_others
     assert all(answers[0] == "not for me yet" for stem, answers in became.items() if stem not in FIRST.schemas)
 
 
+@pytest.mark.guarantee("G6")
 @pytest.mark.parametrize("stem", sorted(FIRST.schemas))
 @settings(max_examples=10, deadline=None)
 @given(data=st.data())
@@ -79,6 +80,7 @@ def test_whatever_todays_schemas_allow_is_what_it_expects(stem: str, data: st.Da
     Draft202012Validator(FIRST.schemas[stem]).validate(fields)
 
 
+@pytest.mark.guarantee("G6")
 @pytest.mark.parametrize("stem", sorted(FIRST.schemas))
 def test_whatever_the_first_release_said_is_read_today(stem: str) -> None:
     name, _, v = stem.partition(".v")
@@ -91,6 +93,7 @@ def test_whatever_the_first_release_said_is_read_today(stem: str) -> None:
             assert CATALOG.read(name, int(v), text)
 
 
+@pytest.mark.guarantee("G6")
 def test_the_headers_of_the_first_release_are_all_still_there() -> None:
     for stem, before in FIRST.samples.items():
         for old, new in zip(before, samples(stem), strict=True):
