@@ -20,6 +20,7 @@ from cli import (
     roster,
     rounds,
     running,
+    sandbox,
     stack,
     traces,
     ui,
@@ -62,6 +63,7 @@ app.add_typer(erase.erase, name="erase")
 app.command("republish")(republish.republish)
 app.command("trace")(traces.trace)
 app.command("ui")(ui.ui)
+app.command("sandbox")(sandbox.sandbox)
 app.command("token")(stack.token)
 app.add_typer(stack.clock, name="clock")
 
