@@ -44,7 +44,7 @@ def said() -> list[tuple[Outgoing, Sent]]:
             meta = Meta(e.correlation, e.causation, e.traceparent)
             events = (Event(e.type, e.v, text),)
             commit = Commit(e.commit, e.stream, e.version, e.command, "", GENESIS, e.at, meta, events, e.digest)
-            (record,) = outgoing(e.service, commit, HOP if e.traceparent else None)
+            (record,) = outgoing(e.service, commit, [HOP] if e.traceparent else None)
             hop = dict(record.headers).get("traceparent")
             assert hop == (HOP.encode() if e.traceparent else None), (
                 "beside the envelope, whose own stays the command's"
