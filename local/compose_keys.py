@@ -16,6 +16,7 @@ from local.topics import SERVICES
 ALL = Path("/keys/all")
 CLOCK = Path("/keys/clock/clock.json")
 MONGO = "mongo:27017"
+OUTLET = "outlet"
 NOBODY, MONGODB = 65534, 999
 
 _USAGE = "make | token SUBJECT | forward DAYS"
@@ -35,17 +36,16 @@ def make() -> None:
     """Give every reader its keys, the same as the last time; the first time they are made."""
     subject, jwks = key_file(ALL, "subject").read_text(), jwks_file(ALL).read_text()
     _hand("mongo", MONGODB, keyfile=key_file(ALL, "mongo-keyfile").read_text(), root=password("root"))
-    for service in SERVICES:
+    for service in (*SERVICES, OUTLET):
         keys = {
             "subject": subject,
             "content": key_file(ALL, f"content-{service}").read_text(),
             "jwks.json": jwks,
             "mongo-uri": _uri(service, DECIDER),
-            "relay-mongo-uri": _uri(service, RELAY),
         }
-        _hand(service, NOBODY, **keys)
+        relays = {} if service == OUTLET else {"relay-mongo-uri": _uri(service, RELAY)}
+        _hand(service, NOBODY, **keys, **relays)
         _hand(f"{service}-prepare", NOBODY, **{"mongo-uri": _uri(service, PREPARE)})
-    _hand("outlet", NOBODY, **{"subject": subject, "jwks.json": jwks})
     clock.advance(CLOCK, timedelta())
 
 

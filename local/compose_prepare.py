@@ -8,7 +8,7 @@ from aiokafka.errors import KafkaError
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
-from local.compose_keys import MONGO, login, password
+from local.compose_keys import MONGO, OUTLET, login, password
 from local.mongod import PARTS, REPLICA_SET, ROOT, put_users
 from local.topics import SERVICES, create_topics
 
@@ -22,7 +22,7 @@ def main() -> None:
         f"mongodb://{MONGO}", username=ROOT, password=password(ROOT), directConnection=True
     ) as client:
         _until_done(lambda: _initiate(client))
-        for service in SERVICES:
+        for service in (*SERVICES, OUTLET):
             put_users(client, f"counterpoint_{service}", {part: password(login(service, part)) for part in PARTS})
     _until_done(lambda: create_topics(KAFKA))
 

@@ -80,9 +80,16 @@ def environment(
     return _whole(settings)
 
 
-def outlet_environment(data: Path, *, port: int, kafka: str) -> dict[str, str]:
-    """The same of the outlet's process."""
-    return _whole({**_every(data, "outlet", port, kafka), "SUBSCRIBERS": json.dumps({SUBSCRIBER: ["*"]})})
+def outlet_environment(data: Path, *, port: int, kafka: str, mongo: str) -> dict[str, str]:
+    """The same of the outlet's process, with the address of its database. Its webhooks may reach this machine."""
+    settings = {
+        "MONGO_URI": mongo,
+        "CONTENT_KEY_FILE": str(key_file(data, "content-outlet")),
+        "SUBSCRIBERS": json.dumps({SUBSCRIBER: ["*"]}),
+        "WEBHOOK_NETWORKS": "127.0.0.0/8,::1/128",
+        "WEBHOOK_PLAIN": "true",
+    }
+    return _whole({**_every(data, "outlet", port, kafka), **settings})
 
 
 def _every(data: Path, process: str, port: int, kafka: str) -> dict[str, str]:

@@ -15,7 +15,7 @@ from local import processes, stackfile
 from local.environment import clock_file, environment, outlet_environment, spans_dir
 from local.errors import Failed, NotRunning, Refused
 from local.files import CHECKOUT
-from local.mongod import PREPARE
+from local.mongod import DECIDER, PREPARE
 from local.processes import Child, free_ports, listens
 from local.servers import Servers
 from local.stackfile import DATA, StackFile
@@ -103,11 +103,20 @@ class Stack:
     def start_outlet(self) -> None:
         """Start the outlet, which hands public facts to systems without Kafka."""
         port = self._ports.get(OUTLET) or free_ports(1)[0]
-        env = outlet_environment(self.data, port=port, kafka=self.servers.kafka)
-        log = self.data / "logs" / f"{OUTLET}.log"
-        self._children[OUTLET] = Child(OUTLET, [sys.executable, "-m", "outlet"], log, env, CHECKOUT)
+        users = self.servers.users(f"counterpoint_{OUTLET}")
+        preparing = self._outlet(f"{OUTLET}.prepare", port, users[PREPARE], "--prepare")
+        try:
+            preparing.wait_end(60)
+        finally:
+            processes.stop([preparing], 5)
+        self._children[OUTLET] = self._outlet(OUTLET, port, users[DECIDER])
         self._ports[OUTLET] = port
         self._publish()
+
+    def _outlet(self, process: str, port: int, mongo: str, *arguments: str) -> Child:
+        env = outlet_environment(self.data, port=port, kafka=self.servers.kafka, mongo=mongo)
+        log = self.data / "logs" / f"{process}.log"
+        return Child(process, [sys.executable, "-m", "outlet", *arguments], log, env, CHECKOUT)
 
     def _spawn(self, name: str, process: str, role: str, port: int = 0, *arguments: str) -> Child:
         env = environment(

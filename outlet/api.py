@@ -31,17 +31,18 @@ _EXAMPLE = '[{"specversion":"1.0","id":"pr_1/pair/pa_1@1","type":"counterpoint.m
 router = APIRouter()
 
 
-def _runtime(request: Request) -> Runtime:
+def runtime_of(request: Request) -> Runtime:
+    """What runs in this process."""
     runtime: Runtime = request.app.state.runtime
     return runtime
 
 
 async def subscriber(request: Request) -> Token:
     """The token of a subscriber. Raises `BadToken`, or 403: nobody is one but by the settings."""
-    token = await _runtime(request).tokens.verify(request.headers.get("Authorization"))
+    token = await runtime_of(request).tokens.verify(request.headers.get("Authorization"))
     allowed = POLICY[request.scope["route"].name]
     narrowed = token.narrow is not None and not (token.narrow & allowed)
-    if token.subject not in _runtime(request).settings.subscribers or narrowed:
+    if token.subject not in runtime_of(request).settings.subscribers or narrowed:
         raise Problem(403, "forbidden", "this is for subscribers: subjects in SUBSCRIBERS, with a token good for it")
     return token
 
@@ -72,8 +73,8 @@ async def read_facts(
 
     `wait` is for how many seconds the answer may be held back while there is nothing to say.
     """
-    runtime = _runtime(request)
-    question = Question(_types(runtime, types), _programs(runtime, who, programs))
+    runtime = runtime_of(request)
+    question = Question(asked_types(runtime, types), asked_programs(runtime, who, programs))
     limits = Limits(facts=min(limit, runtime.settings.feed_page))
     with runtime.asked_by(who.subject):
         try:
@@ -125,7 +126,7 @@ def _answer(request: Request, page: Page, cursor: str) -> Response:
     return Response(body, media_type=MEDIA_TYPE, headers=headers)
 
 
-def _types(runtime: Runtime, given: list[str] | None) -> frozenset[str] | None:
+def asked_types(runtime: Runtime, given: list[str] | None) -> frozenset[str] | None:
     """Types by their own name, or by the whole one in a record. Raises 422."""
     names = _names(given, "types")
     if names is None:
@@ -136,7 +137,7 @@ def _types(runtime: Runtime, given: list[str] | None) -> frozenset[str] | None:
     return frozenset(found)
 
 
-def _programs(runtime: Runtime, who: Token, given: list[str] | None) -> frozenset[str] | None:
+def asked_programs(runtime: Runtime, who: Token, given: list[str] | None) -> frozenset[str] | None:
     """The programs asked for, or all that the caller may hear; None for every one. Raises 403, 422."""
     allowed = runtime.settings.subscribers[who.subject]
     names = _names(given, "programs")

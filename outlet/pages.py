@@ -92,6 +92,11 @@ class Pages:
         """The cursor of somebody who has heard nothing yet."""
         return Cursor(question.digest)
 
+    def end(self, question: Question) -> Cursor:
+        """The cursor of somebody who wants to hear only what is said from now on."""
+        starts = {topic: self._index.start(topic) for topic in self._index.topics}
+        return Cursor(question.digest, {t: (At(g.number, g.known()),) for t, g in starts.items() if g})
+
     async def next(self, cursor: Cursor, question: Question, limits: Limits) -> Page:
         """The next page. Raises `BadCursor`, `Gone`, `NotYet`, Kafka's errors."""
         if cursor.question != question.digest:

@@ -9,4 +9,15 @@ SUBSCRIBER = "subscriber"
 
 POLICY: Policy = {
     "read_facts": frozenset({SUBSCRIBER}),
+    "add_webhook": frozenset({SUBSCRIBER}),
+    "list_webhooks": frozenset({SUBSCRIBER}),
+    "read_webhook": frozenset({SUBSCRIBER}),
+    "verify_webhook": frozenset({SUBSCRIBER}),
+    "pause_webhook": frozenset({SUBSCRIBER}),
+    "resume_webhook": frozenset({SUBSCRIBER}),
+    "rotate_secret": frozenset({SUBSCRIBER}),
+    "remove_webhook": frozenset({SUBSCRIBER}),
+    "list_deliveries": frozenset({SUBSCRIBER}),
+    "replay_deliveries": frozenset({SUBSCRIBER}),
+    "drop_delivery": frozenset({SUBSCRIBER}),
 }

@@ -15,6 +15,7 @@ from chassis.running.runtime import STALLED_SECONDS, settle
 from contracts.catalog import Catalog
 from contracts.streams import Audience
 from outlet.hearing import Hearing
+from outlet.hooks.webhooks import Webhooks
 from outlet.pages import Pages
 from outlet.settings import Settings
 
@@ -22,7 +23,7 @@ UNANSWERED_SECONDS = 10.0
 
 
 class Runtime:
-    """One process of the outlet. It keeps nothing: whatever it knows, it hears again from the beginning."""
+    """One process of the outlet. Of facts it keeps nothing: whatever it knows, it hears again from the beginning."""
 
     def __init__(self, settings: Settings, catalog: Catalog) -> None:
         self.settings = settings
@@ -33,6 +34,9 @@ class Runtime:
         self.hearing = Hearing([c.topic for c in public if c.topic], settings.kafka, self._readers)
         self.pages = Pages(self.hearing.index, self.hearing)
         self.parts = Parts()
+        self.webhooks: Webhooks | None = None
+        if settings.has_webhooks:
+            self.webhooks = Webhooks(settings, self.pages, self.hearing)
         self._asking: Counter[str] = Counter()
 
     # -- life -------------------------------------------------------------------------------------------------------
@@ -40,7 +44,16 @@ class Runtime:
     def start(self) -> None:
         """Begin to hear, in the background."""
         self.parts.for_ever("facts", self.hearing.run)
+        if self.webhooks is not None:
+            self.parts.once("start", self._start_webhooks)
         settle()
+
+    async def _start_webhooks(self) -> None:
+        assert self.webhooks is not None
+        await self.parts.until_done("database", self.webhooks.keeping.prepare)
+        while not self.hearing.whole:  # noqa: ASYNC110 - a moment, once
+            await asyncio.sleep(0.1)
+        self.parts.for_ever("webhooks", self.webhooks.delivering.run)
 
     def begin_to_stop(self) -> None:
         """Let those who wait go on elsewhere."""
@@ -52,6 +65,8 @@ class Runtime:
         self.begin_to_stop()
         await self.parts.cancel()
         await self._readers.close()
+        if self.webhooks is not None:
+            await self.webhooks.close()
 
     # -- probes -----------------------------------------------------------------------------------------------------
 

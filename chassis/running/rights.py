@@ -21,12 +21,13 @@ USERS = {"decider": DECIDER, "relay": RELAY, "prepare": "dbOwner"}
 _LOOK = ("find", "listIndexes")
 _APPEND = (*_LOOK, "insert")
 _MARK = (*_LOOK, "update")
-_ALL = (*_LOOK, "insert", "update", "remove")
+ALL = (*_LOOK, "insert", "update", "remove")
+"""What may be done with documents that are nobody's history."""
 
 
 def of(collections: Iterable[str]) -> dict[str, dict[str, tuple[str, ...]]]:
     """The actions that each of the two roles may do, by collection, in a database with these collections."""
-    own = {name: _ALL for name in collections if name != LEASES}
+    own = {name: ALL for name in collections if name != LEASES}
     return {
         DECIDER: {**own, JOURNAL: _APPEND, DROPS: _APPEND},
         RELAY: {JOURNAL: (*_MARK, "changeStream"), LATEST: _MARK, LEASES: (*_MARK, "insert"), MARKS: _LOOK},

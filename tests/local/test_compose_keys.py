@@ -15,7 +15,7 @@ from local.mongod import DECIDER, PREPARE, RELAY
 from local.tokens import AUDIENCE, ISSUER
 from local.topics import SERVICES
 
-PREPARING = tuple(f"{service}-prepare" for service in SERVICES)
+PREPARING = tuple(f"{service}-prepare" for service in (*SERVICES, "outlet"))
 READERS = (*SERVICES, *PREPARING, "outlet", "mongo")
 
 
@@ -38,7 +38,7 @@ def files(folder: Path) -> dict[str, str]:
 
 
 def test_every_file_belongs_to_its_reader_alone(given_to: dict[Path, int], tmp_path: Path) -> None:
-    assert len(given_to) == 6 * len(SERVICES) + 4
+    assert len(given_to) == 6 * len(SERVICES) + 7
     for path, owner in given_to.items():
         assert owner == (999 if path.parent.name == "mongo" else 65534)
         assert path.stat().st_mode & 0o777 == 0o600

@@ -16,6 +16,7 @@ from local.tokens import mint
 from outlet import cursor as cursors
 from outlet.api import router, subscriber
 from outlet.cursor import At, Cursor
+from outlet.hooks.api import router as hooks
 from outlet.policy import POLICY
 from outlet.question import Question
 from tests.infrastructure import Infra
@@ -45,7 +46,7 @@ def asking(world: World, subject: str, **claims: Any) -> dict[str, str]:
 
 @pytest.mark.guarantee("people")
 def test_every_route_has_a_policy_and_asks_who_is_calling() -> None:
-    routes = [route for route in router.routes if isinstance(route, APIRoute)]
+    routes = [route for route in (*router.routes, *hooks.routes) if isinstance(route, APIRoute)]
     assert {route.name for route in routes} == set(POLICY) and all(POLICY.values())
     for route in routes:
         assert subscriber in [d.call for d in route.dependant.dependencies], route.name

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 CONTAINERS: dict[str, dict[str, Any]] = COMPOSE["services"]
 SETUP = ("keys", "prepare")
-PREPARING = tuple(f"{service}-prepare" for service in SERVICES)
+PREPARING = tuple(f"{service}-prepare" for service in (*SERVICES, "outlet"))
 """The containers that make a service's database ready, and end."""
 DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text()
 STAGES = dict(re.findall(r"^FROM \S+ AS (\w+)\n(.*?)(?=^FROM |\Z)", DOCKERFILE, re.S | re.M))

@@ -1,0 +1,1 @@
+"""Webhooks: public facts sent to the endpoints of subscribers."""
