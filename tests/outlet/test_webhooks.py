@@ -271,7 +271,7 @@ async def test_no_more_is_kept_than_the_bound_and_all_of_it_comes(
             await place.world.add(writer, f"t{n % 3}", n)
         here.reply = lambda got: accept(got) if "challenge" in got.event else (500, {}, b"")
         webhook = await made(outlet.http, here.url)
-        await until(lambda: len(here.facts) >= 3, 40)
+        await until(lambda: len(here.facts) >= 1, 40)  # the ten may be of one stream
         assert (await state(outlet.http, webhook["id"]))["due"] <= 10
         here.reply = accept
         for _ in range(4):
