@@ -95,7 +95,7 @@ class Guard(httpcore.AsyncNetworkBackend):
         """A connection to the first of the addresses that answers. Raises `NotAllowed`, httpcore's errors."""
         try:
             addresses = await self._resolve(host, port)
-        except OSError:
+        except (OSError, UnicodeError):  # the latter for labels that no name can have
             raise httpcore.ConnectError("the name has no address") from None
         if not addresses or not all(may_be_reached(address, self._allowed) for address in addresses):
             raise NotAllowed("the name leads to an address that is not public")

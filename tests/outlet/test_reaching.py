@@ -90,6 +90,14 @@ async def test_one_forbidden_address_of_a_name_is_enough(answer: list[str]) -> N
         assert not here.got
 
 
+@pytest.mark.parametrize("host", ["a" * 64 + ".example", "a..example"])
+async def test_what_can_be_no_name_is_one_that_nobody_has(host: str) -> None:
+    endpoints = Endpoints()
+    with pytest.raises(httpcore.ConnectError):
+        await endpoints.post(f"https://{host}/", {}, b"{}")
+    await endpoints.close()
+
+
 @pytest.mark.guarantee("people")
 async def test_a_name_that_answers_differently_later_is_checked_where_it_is_connected_to() -> None:
     async with endpoint() as here:
