@@ -100,7 +100,7 @@ class Figures:
 
     async def _look_pending(self) -> None:
         among: list[Document] = [{"$match": {"pending": True}}, {"$limit": MOST}]
-        self._pending = await self._grouped(JOURNAL, among, "$at", {}, self._pending)
+        self._pending = await self._grouped(JOURNAL, among, "$at", {}, self._pending, index="pending")
 
     async def _look_parked(self) -> None:
         inbox = self._runtime.inbox
@@ -131,12 +131,13 @@ class Figures:
         since: str,
         by: Mapping[str, Any],
         before: Mapping[Labels, Waiting] | None = None,
+        index: str | None = None,
     ) -> dict[Labels, Waiting]:
         """How many there are, and the oldest, by labels; nothing of those that there were `before`."""
         which = {label.replace(".", "_"): value for label, value in by.items()}
         group = {"$group": {"_id": which, "count": {"$sum": 1}, "oldest": {"$min": since}}}
         with within(ANSWER_SECONDS):
-            cursor = await self._runtime.database.aggregate(collection, [*stages, group], MAJORITY_READ)
+            cursor = await self._runtime.database.aggregate(collection, [*stages, group], MAJORITY_READ, index)
             docs = await cursor.to_list(None)
         labels, now = {label.replace(".", "_"): label for label in by}, self._runtime.clock.now()
         found = {tuple((labels[k], str(v)) for k, v in d["_id"].items()): _waiting(d, now) for d in docs}

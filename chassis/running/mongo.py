@@ -381,9 +381,14 @@ class Database:
             kind = next(iter(command))
             raise WriteFailed(f"{kind} {command[kind]}: {answer['n']} of {wanted} written {_codes(answer)}")
 
-    async def aggregate(self, collection: str, stages: Sequence[Document], read_concern: ReadConcern) -> Any:
-        """A cursor over what the stages answer."""
-        cursor = self.collection(collection, read_concern=read_concern).aggregate(list(stages), batchSize=10_000)
+    async def aggregate(
+        self, collection: str, stages: Sequence[Document], read_concern: ReadConcern, index: str | None = None
+    ) -> Any:
+        """A cursor over what the stages answer; `index` is the one to go along where the server would not."""
+        along = {"hint": index} if index else {}
+        cursor = self.collection(collection, read_concern=read_concern).aggregate(
+            list(stages), batchSize=10_000, **along
+        )
         return cursor if self._motor else await cursor
 
     @asynccontextmanager

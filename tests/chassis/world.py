@@ -307,19 +307,20 @@ class World:
             await asyncio.wait(self._going)
 
     async def left(self) -> dict[str, Any]:
-        """What is left to do, by kind."""
+        """What is left to do, by kind. Looked up in the order in which one leads to the next: a task that is done by
+        itself meanwhile is among the tasks still, or what it decided is pending already."""
         writer, hearer = self.watchers
-        pending = [
-            doc["_id"]
-            for process in (writer, hearer)
-            for doc in await process.database.collection("journal").find({"pending": True}).to_list(None)
-        ]
         ends = await self.ground.ends()
         heard = set(hearer.inbox.topics)
         reached = await hearer.inbox.checkpoints()
         parked = await hearer.resuming.parked()
         rows = await hearer.database.collection(PARKED).find({}).to_list(None)
         tasks = await hearer.database.collection("tasks").find({}).to_list(None)
+        pending = [
+            doc["_id"]
+            for process in (writer, hearer)
+            for doc in await process.database.collection("journal").find({"pending": True}).to_list(None)
+        ]
         return {
             "pending": pending,
             "unheard": {p: e for p, e in ends.items() if p[0] in heard and reached.get(p, 0) < e},

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -131,6 +132,16 @@ def test_a_port_that_is_taken_is_told_and_the_usual_one_gives_way() -> None:
         assert ui.free_port(None) != server.PORT
 
 
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """A child may be interrupted even where these tests themselves run in the background, and so ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def counterpoint(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts the command line on what a stack has left, and ends it as Ctrl-C does."""
@@ -139,7 +150,8 @@ def counterpoint(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]
 
     def start(*arguments: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "cli.main", "--stack", str(tmp_path / "stack.json"), *arguments]
-        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+        with _interruptible():
+            started.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
         return started[-1]
 
     yield start

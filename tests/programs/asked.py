@@ -93,7 +93,7 @@ def _queries(name: str, command: Mapping[str, Any]) -> Iterator[Query]:
         case "aggregate" if isinstance(command["aggregate"], str):
             stages = [stage for stage in command["pipeline"] if "$changeStream" not in stage]
             if len(stages) == len(command["pipeline"]):
-                yield Query(stages[0].get("$match", {}) if stages else {}, {}, 0)
+                yield Query(stages[0].get("$match", {}) if stages else {}, {}, 0, command.get("hint"))
         case "count" | "findAndModify":
             yield Query(command.get("query", {}), command.get("sort", {}), 0)
         case "update":
